@@ -1,0 +1,33 @@
+/** What the wire knows of a request that the message does not say. */
+import { createContextKey } from "@connectrpc/connect";
+
+/** One request, from its first byte to its last. */
+export type Call = {
+  /** Names the request in the log and in the response header `x-request-id`. */
+  readonly id: string;
+  /** Address of the other end of the connection. */
+  readonly peer: string;
+  /** Every `authorization` header as it came; HTTP/1 and HTTP/2 may both repeat it. */
+  readonly authorization: readonly string[];
+  /** For the request log: filled in as the request makes its way. */
+  readonly outcome: {
+    /** Status code in upper snake case (`OK`, `NOT_FOUND`), or `null` until it is known. */
+    code: string | null;
+    /** Our own reason behind a code that is not OK. */
+    reason: string | null;
+    /** Who called, once that is established: a user id. */
+    subject: string | null;
+    /** What happened, where it must not be told to the caller. */
+    cause: unknown;
+  };
+};
+
+const none: Call = {
+  id: "",
+  peer: "",
+  authorization: [],
+  outcome: { code: null, reason: null, subject: null, cause: null },
+};
+
+/** Where interceptors and handlers find the {@link Call}. Every adapter sets it. */
+export const callKey = createContextKey<Call>(none, { description: "call" });
