@@ -48,7 +48,6 @@ export const REASONS = {
   AUDIENCE_MISMATCH: {
     code: "Unauthenticated",
     message: 'this RPC takes only access tokens for the audience "sallyport"',
-    nextStep: "LOG_IN",
   },
   AUTHENTICATION_TOO_OLD: {
     code: "Unauthenticated",

@@ -17,7 +17,13 @@ type LogOptions = {
 
 /** A log at `level` and above. */
 export function createLog({ level, destination }: LogOptions): Log {
-  const options = { level, base: null, timestamp: stdTimeFunctions.isoTime, errorKey: "error" };
+  const options = {
+    level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    errorKey: "error",
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
   return pino(options, destination ?? standardError());
 }
 

@@ -1,0 +1,117 @@
+/**
+ * Is this text an access token of our issuer, and whose?
+ *
+ * JWT profile for access tokens (RFC 9068), compact JWS (RFC 7515), with the
+ * advice of RFC 8725: the key fixes the algorithm, the type is explicit, and
+ * nothing in the header is followed. jose decides what a valid signature is.
+ */
+import { compactVerify } from "jose";
+import { decodeBase64Url } from "../lib/base64url.ts";
+import type { Principal } from "./decision.ts";
+import { parseSegment } from "./strict-json.ts";
+import type { VerificationKey, VerificationKeys } from "./verification-keys.ts";
+
+/** The media type of our access tokens, without `application/`. */
+export const ACCESS_TOKEN_TYPE = "at+jwt";
+
+/** How far in the future `iat` may lie, for clocks that disagree. `exp` has no such tolerance. */
+export const IAT_TOLERANCE_MS = 5_000;
+
+/** Longer texts are not looked at. In characters, which are bytes here. */
+export const MAX_TOKEN_LENGTH = 8192;
+
+/** A token whose signature and claims hold, whatever the time. */
+export type AccessToken = {
+  readonly principal: Principal;
+  readonly audiences: readonly string[];
+  /** The user's privilege version when the token was issued. */
+  readonly epoch: number;
+  /** The key that signed it; the token dies with the key. */
+  readonly key: VerificationKey;
+};
+
+/** What a token is held against. */
+export type AccessTokenContext = {
+  readonly keys: VerificationKeys;
+  readonly issuer: string;
+  /** Tokens that claim a longer life are refused. Milliseconds; may be raised while the process runs. */
+  readonly maxTtlMs: () => number;
+};
+
+const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
+/**
+ * The verified token, or `null` for anything else. Does not look at the clock but
+ * for `iat`: whether the token has expired is asked on each use.
+ */
+export async function readAccessToken(
+  token: string,
+  { keys, issuer, maxTtlMs }: AccessTokenContext,
+  now: number,
+): Promise<AccessToken | null> {
+  if (token.length > MAX_TOKEN_LENGTH || !COMPACT_JWS.test(token)) return null;
+  const [headerSegment = "", payloadSegment = "", signatureSegment = ""] = token.split(".");
+  const key = keyFor(parseSegment(headerSegment), keys);
+  if (key === null || decodeBase64Url(signatureSegment) === null || !(await isSigned(token, key))) return null;
+  const claims = parseSegment(payloadSegment);
+  return claims === null ? null : tokenOf(claims, key, issuer, maxTtlMs(), now);
+}
+
+/** The key that the header names, if the header is exactly of the form that we issue. */
+function keyFor(header: Readonly<Record<string, unknown>> | null, keys: VerificationKeys): VerificationKey | null {
+  if (header === null || Object.keys(header).length !== 3) return null;
+  const { alg, typ, kid } = header;
+  if (typ !== ACCESS_TOKEN_TYPE || typeof kid !== "string") return null;
+  const key = keys.get(kid);
+  return key !== undefined && key.algorithm === alg ? key : null;
+}
+
+async function isSigned(token: string, key: VerificationKey): Promise<boolean> {
+  try {
+    await compactVerify(token, key.publicKey, { algorithms: [key.algorithm] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function tokenOf(
+  claims: Readonly<Record<string, unknown>>,
+  key: VerificationKey,
+  issuer: string,
+  maxTtlMs: number,
+  now: number,
+): AccessToken | null {
+  const { iss, sub, aud, exp, iat, jti, client_id, sid, preferred_username, roles, auth_time, amr, epoch } = claims;
+  const audiences = typeof aud === "string" ? [aud] : aud;
+  if (iss !== issuer || claims.nbf !== undefined) return null;
+  if (!isText(sub) || !isText(sid) || !isText(jti) || !isText(client_id) || !isText(preferred_username)) return null;
+  if (!isTexts(audiences) || !isTexts(roles) || !isTexts(amr)) return null;
+  if (!isCount(exp) || !isCount(iat) || !isCount(auth_time) || !isCount(epoch)) return null;
+  if (exp <= iat || (exp - iat) * 1000 > maxTtlMs || iat * 1000 > now + IAT_TOLERANCE_MS) return null;
+  return {
+    principal: {
+      userId: sub,
+      username: preferred_username,
+      roles,
+      sessionId: sid,
+      authTime: auth_time * 1000,
+      expiresAt: exp * 1000,
+    },
+    audiences,
+    epoch,
+    key,
+  };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}

@@ -1,0 +1,75 @@
+/**
+ * All that a check needs, in memory: revocations and roles, and how far and how
+ * freshly they follow the log. Whoever owns it applies entries in their order.
+ */
+import { createRevocationSet, type RevocationSet } from "./revocation-set.ts";
+import { createRoleTable, type RoleTable } from "./role-table.ts";
+
+/** A change that checks must know of. Times are milliseconds. */
+export type LogEntry =
+  | { readonly kind: "session_ended"; readonly sessionId: string; readonly expiresAt: number }
+  | { readonly kind: "user_epoch"; readonly userId: string; readonly epoch: number; readonly expiresAt: number }
+  /** `grants` is `null` where the role was deleted. */
+  | { readonly kind: "role_changed"; readonly role: string; readonly grants: readonly string[] | null };
+
+/** Everything as of one revision. */
+export type Snapshot = {
+  readonly logId: string;
+  readonly revision: number;
+  readonly roles: readonly { readonly name: string; readonly grants: readonly string[] }[];
+  readonly entries: readonly LogEntry[];
+};
+
+/** What is known, and since when it is known to be the newest. */
+export type Knowledge = {
+  readonly revocations: RevocationSet;
+  readonly roles: RoleTable;
+  /** The log that `revision` counts in; empty before the first snapshot. */
+  readonly logId: () => string;
+  readonly revision: () => number;
+  /** When the log was last read to its end, in milliseconds; 0 before the first time. */
+  readonly asOf: () => number;
+  /** Replaces everything. */
+  readonly restart: (snapshot: Snapshot) => void;
+  /** Applies entries, which lead from the present revision to `revision`. */
+  readonly advance: (revision: number, entries: readonly LogEntry[]) => void;
+  /** Notes that at `time` nothing newer existed. */
+  readonly confirm: (time: number) => void;
+};
+
+/** Knowledge of nothing. */
+export function createKnowledge(): Knowledge {
+  const revocations = createRevocationSet();
+  const roles = createRoleTable();
+  let position = { logId: "", revision: 0 };
+  let confirmedAt = 0;
+
+  function apply(entry: LogEntry): void {
+    if (entry.kind === "session_ended") revocations.endSession(entry.sessionId, entry.expiresAt);
+    else if (entry.kind === "user_epoch") revocations.raiseEpoch(entry.userId, entry.epoch, entry.expiresAt);
+    else if (entry.grants === null) roles.delete(entry.role);
+    else roles.set(entry.role, entry.grants);
+  }
+
+  return {
+    revocations,
+    roles,
+    logId: () => position.logId,
+    revision: () => position.revision,
+    asOf: () => confirmedAt,
+    restart(snapshot) {
+      revocations.clear();
+      roles.clear();
+      for (const entry of snapshot.entries) if (entry.kind !== "role_changed") apply(entry);
+      for (const { name, grants } of snapshot.roles) roles.set(name, grants);
+      position = { logId: snapshot.logId, revision: snapshot.revision };
+    },
+    advance(revision, entries) {
+      for (const entry of entries) apply(entry);
+      position = { ...position, revision };
+    },
+    confirm(time) {
+      confirmedAt = Math.max(confirmedAt, time);
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * Evaluates an access rule against a principal. Knows nothing of tokens.
+ */
+import type { Clock } from "../lib/clock.ts";
+import { type Denied, denied, type Principal } from "./decision.ts";
+import type { RoleTable } from "./role-table.ts";
+
+/** Who may call; see `sallyport.access.v1.AccessRule`. */
+export type Rule = {
+  /** Anyone, without a credential. The other conditions do not apply. */
+  readonly public: boolean;
+  readonly anyRole: readonly string[];
+  readonly allPermissions: readonly string[];
+  /** Milliseconds since the password was given, or `null` for no bound. */
+  readonly maxAuthAgeMs: number | null;
+  readonly freshness: "LOCAL" | "REMOTE";
+};
+
+/** Any signed-in user. */
+export const AUTHENTICATED: Rule = {
+  public: false,
+  anyRole: [],
+  allPermissions: [],
+  maxAuthAgeMs: null,
+  freshness: "LOCAL",
+};
+
+type RuleContext = { readonly roles: RoleTable; readonly clock: Clock };
+
+/**
+ * Why the principal does not satisfy the rule, or `null` if it does. A role that
+ * the table does not know satisfies nothing, even where the token carries it.
+ */
+export function violationOf(rule: Rule, principal: Principal, { roles, clock }: RuleContext): Denied | null {
+  const isHeld = (role: string) => roles.has(role) && principal.roles.includes(role);
+  const missingRoles = rule.anyRole.length === 0 || rule.anyRole.some(isHeld) ? [] : rule.anyRole;
+  const missingPermissions = rule.allPermissions.filter((permission) => !roles.grants(principal.roles, permission));
+  if (missingRoles.length > 0) return denied("ROLE_MISSING", missingRoles, missingPermissions);
+  if (missingPermissions.length > 0) return denied("PERMISSION_MISSING", [], missingPermissions);
+  if (rule.maxAuthAgeMs !== null && clock.now() - principal.authTime > rule.maxAuthAgeMs) {
+    return denied("AUTHENTICATION_TOO_OLD");
+  }
+  return null;
+}

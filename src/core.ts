@@ -1,0 +1,126 @@
+/**
+ * The composition root of everything but the network: database, keys, knowledge,
+ * and the flows on them, each built by name and handed what it needs. The server
+ * and every command stand on this.
+ */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { createAudit } from "./audit/audit.ts";
+import { createChecker } from "./check/checker.ts";
+import { createKnowledge } from "./check/knowledge.ts";
+import { type Config, LIMITS } from "./config.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Random } from "./lib/random.ts";
+import type { Log } from "./log.ts";
+import { createLogin } from "./login/login.ts";
+import { createLogout } from "./login/logout.ts";
+import { createRefresh } from "./login/refresh.ts";
+import { createTokenPairIssuer } from "./login/token-pair.ts";
+import { createHashPermits, createPasswordHasher, defaultHashPermits } from "./passwords/password-hasher.ts";
+import { createCommit } from "./revocations/commit.ts";
+import { createLogFollower } from "./revocations/log-follower.ts";
+import { createWaitForRevision } from "./revocations/wait-for-revision.ts";
+import { createRoleAssignment } from "./roles/assign-roles.ts";
+import { createRoleDefinitions } from "./roles/role-definitions.ts";
+import { createOwnSessionRevocation } from "./sessions/own-sessions.ts";
+import { createSessionLife } from "./sessions/session-life.ts";
+import { listKeys } from "./store/queries/keys.ts";
+import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
+import { createAccessTokenIssuer } from "./tokens/access-token-issuer.ts";
+import { createAudiencePolicy } from "./tokens/audience-policy.ts";
+import { claimDatabase } from "./tokens/claim-database.ts";
+import { ensureKeys, rotateKeys } from "./tokens/key-life.ts";
+import { createKeyRing } from "./tokens/key-ring.ts";
+import { loadMasterKeys } from "./tokens/master-key.ts";
+import { createPageTokens } from "./tokens/page-token.ts";
+import { createRefreshTokens } from "./tokens/refresh-token.ts";
+import { createUserCreator } from "./users/create-user.ts";
+import { createSignup } from "./users/signup.ts";
+
+/** Verified tokens that are remembered. */
+const TOKEN_CACHE_CAPACITY = 20_000;
+
+/** What the core is built from. */
+export type CoreDeps = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+};
+
+/** The core, ready to work. */
+export type Core = Awaited<ReturnType<typeof openCore>>;
+
+/**
+ * Opens the database (making it, its keys and its log where there are none), reads
+ * it into memory and follows it.
+ * @throws UnusableDatabase, UnusableSchema, MasterKeyError, and what the file system throws.
+ */
+export async function openCore({ config, log, clock, random }: CoreDeps) {
+  const store = await openSqliteStore({ file: join(config.dataDir, "sallyport.db"), clock });
+  try {
+    const mayCreate = (await store.read(listKeys)).length === 0;
+    const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });
+    const audit = createAudit({ random, log });
+    const keyLife = { store, masterKeys, algorithm: config.signingAlgorithm, audit, clock, random };
+    await ensureKeys(keyLife);
+    await claimDatabase({ store, issuer: config.issuer, accessTokenTtlMs: config.accessTokenTtlMs, random, log });
+
+    const keys = createKeyRing(masterKeys);
+    const knowledge = createKnowledge();
+    const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, clock, log });
+    const commit = createCommit({ store, follower });
+    const checker = createChecker({
+      keys: keys.verificationKeys,
+      issuer: config.issuer,
+      maxTtlMs: keys.maxAccessTtlMs,
+      revocations: knowledge.revocations,
+      roles: knowledge.roles,
+      clock,
+      asOf: knowledge.asOf,
+      stalenessBoundMs: LIMITS.stalenessBoundMs,
+      cacheCapacity: TOKEN_CACHE_CAPACITY,
+    });
+
+    const permits = createHashPermits(config.hashPermits || defaultHashPermits(availableParallelism()));
+    const hasher = createPasswordHasher({ argon2: config.argon2, permits });
+    const sessions = createSessionLife({ times: config, random });
+    const audiences = createAudiencePolicy(config.audiences);
+    const refreshTokens = createRefreshTokens({ issuer: config.issuer, keys });
+    const issueAccessToken = createAccessTokenIssuer({ issuer: config.issuer, keys, random });
+    const issueTokenPair = createTokenPairIssuer({
+      issueAccessToken,
+      refreshTokens,
+      accessTokenTtlMs: config.accessTokenTtlMs,
+    });
+    const createUser = createUserCreator({ store, hasher, audit, random });
+    const table = knowledge.roles;
+
+    await follower.start();
+    return {
+      store,
+      keys,
+      knowledge,
+      checker,
+      standardAudience: audiences.standard,
+      waitForRevision: createWaitForRevision({ knowledge, follower }),
+      pageTokens: createPageTokens(keys),
+      createUser,
+      signup: createSignup({ createUser, signupRoles: config.signupRoles }),
+      login: createLogin({ read: store.read, commit, hasher, sessions, audiences, issueTokenPair, audit }),
+      refresh: createRefresh({ commit, refreshTokens, sessions, audiences, issueTokenPair, audit, clock }),
+      logout: createLogout({ commit, refreshTokens, checker, knowledge, audit, clock }),
+      revokeOwnSession: createOwnSessionRevocation({ commit, audit }),
+      assignRoles: createRoleAssignment({ commit, table, audit }),
+      roleDefinitions: createRoleDefinitions({ commit, table, audit, maxAccessTtlMs: keys.maxAccessTtlMs }),
+      rotateKeys: (force: boolean) => rotateKeys(keyLife, force),
+      async close() {
+        follower.stop();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

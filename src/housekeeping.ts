@@ -1,0 +1,66 @@
+/**
+ * Housekeeping: what nobody can ask for any more is deleted, a little at a time.
+ * Nothing depends on it being done; a database that is never tidied only grows.
+ */
+import type { Clock } from "./lib/clock.ts";
+import type { Log } from "./log.ts";
+import { announceKeys } from "./revocations/entries.ts";
+import { deleteOldAuditEvents } from "./store/queries/audit.ts";
+import { deleteDeadKeys } from "./store/queries/keys.ts";
+import { forgetRevocations } from "./store/queries/revocations.ts";
+import { deleteDeadSessions } from "./store/queries/sessions.ts";
+import type { Store, Tx } from "./store/store.ts";
+
+const INTERVAL_MS = 60_000;
+/** Rows deleted in one write, so that it holds nobody up. */
+const BATCH = 500;
+/** How long audit events are kept, in milliseconds: 90 days. */
+const AUDIT_LIFE_MS = 90 * 86_400_000;
+
+/** Tidies up until it is stopped. */
+export type Housekeeping = {
+  readonly tidy: () => Promise<void>;
+  readonly start: () => void;
+  readonly stop: () => void;
+};
+
+/** {@link Housekeeping} of one database. */
+export function createHousekeeping(deps: {
+  readonly store: Pick<Store, "write">;
+  readonly clock: Clock;
+  readonly log: Log;
+}): Housekeeping {
+  const { store, clock, log } = deps;
+  let timer: NodeJS.Timeout | null = null;
+
+  /** Writes until a batch is not full. */
+  async function inBatches(work: (tx: Tx) => Promise<number>): Promise<void> {
+    while ((await store.write(work)) === BATCH);
+  }
+
+  async function tidy(): Promise<void> {
+    const now = clock.now();
+    await store.write((tx) => forgetRevocations(tx, now));
+    await store.write(dropDeadKeys);
+    await inBatches((tx) => deleteDeadSessions(tx.db, now, BATCH));
+    await inBatches((tx) => deleteOldAuditEvents(tx.db, now - AUDIT_LIFE_MS, BATCH));
+  }
+
+  return {
+    tidy,
+    start() {
+      timer = setInterval(() => {
+        tidy().catch((error: unknown) => log.warn({ event: "housekeeping_failed", error }, "could not tidy up"));
+      }, INTERVAL_MS);
+      timer.unref();
+    },
+    stop() {
+      if (timer !== null) clearInterval(timer);
+    },
+  };
+}
+
+async function dropDeadKeys(tx: Tx): Promise<void> {
+  const [kid] = await deleteDeadKeys(tx.db, tx.now);
+  if (kid !== undefined) await announceKeys(tx, kid, 0);
+}

@@ -1,0 +1,100 @@
+/**
+ * Login: a password for a session.
+ *
+ * Owns the order of the steps and the rule that wrong password, unknown user and
+ * disabled user are told apart by nobody: same answer, same work. What may be in
+ * a password is not asked here; whoever has one may use it.
+ */
+import type { Audit } from "../audit/audit.ts";
+import { Refusal } from "../errors.ts";
+import type { PasswordHasher } from "../passwords/password-hasher.ts";
+import type { Commit } from "../revocations/commit.ts";
+import type { SessionLife } from "../sessions/session-life.ts";
+import { lockUser, replaceHash, type UserRow } from "../store/queries/users.ts";
+import type { Store, Tx } from "../store/store.ts";
+import type { AudiencePolicy } from "../tokens/audience-policy.ts";
+import { findByIdentifier } from "../users/find-user.ts";
+import type { IssueTokenPair, TokenGrant, TokenPair } from "./token-pair.ts";
+
+/** Who wants in. */
+export type LoginInput = {
+  /** User name or e-mail address, as typed. */
+  readonly identifier: string;
+  readonly password: string;
+  readonly audiences: readonly string[];
+  readonly deviceName: string;
+};
+
+/**
+ * Checks a password and starts a session.
+ * @throws Refusal CREDENTIALS_INVALID, AUDIENCE_UNKNOWN, BUSY, UNAVAILABLE.
+ */
+export type Login = (input: LoginInput, signal: AbortSignal) => Promise<TokenPair>;
+
+type LoginDeps = {
+  readonly read: Store["read"];
+  readonly commit: Commit;
+  readonly hasher: PasswordHasher;
+  readonly sessions: Pick<SessionLife, "begin">;
+  readonly audiences: AudiencePolicy;
+  readonly issueTokenPair: IssueTokenPair;
+  readonly audit: Audit;
+};
+
+/** What is known of a user whose password was right. */
+type Proof = { readonly user: UserRow; readonly newHash: string | null };
+
+/** A {@link Login}. */
+export function createLogin(deps: LoginDeps): Login {
+  const { read, commit, hasher, sessions, issueTokenPair, audit } = deps;
+
+  return async function login({ identifier, password, audiences, deviceName }, signal) {
+    const chosen = deps.audiences.forLogin(audiences);
+    const found = await read((db) => findByIdentifier(db, identifier));
+    const proof = await prove(found, password, signal);
+    const started = proof === null ? null : await commit((tx) => start(tx, proof, { audiences: chosen, deviceName }));
+    if (started?.grant == null) return refuse(found);
+    return issueTokenPair(started.grant);
+  };
+
+  /** One hash's work whoever asks, and the user only if all is right. */
+  async function prove(user: UserRow | null, password: string, signal: AbortSignal): Promise<Proof | null> {
+    if (user === null) {
+      await hasher.verifyNobody(password, signal);
+      return null;
+    }
+    const { matches, outdated } = await hasher.verify(user.password_hash, password, signal);
+    if (!matches || user.state !== "active") return null;
+    return { user, newHash: outdated ? await hasher.hash(password, signal) : null };
+  }
+
+  /** Starts the session if the user still is what the password was checked against; `grant` is `null` if not. */
+  async function start(
+    tx: Tx,
+    { user: checked, newHash }: Proof,
+    session: { readonly audiences: readonly string[]; readonly deviceName: string },
+  ): Promise<{ readonly revision: null; readonly grant: TokenGrant | null }> {
+    const user = await lockUser(tx, checked.id);
+    const isSame = user?.state === checked.state && user.password_hash === checked.password_hash;
+    if (user === null || !isSame) return { revision: null, grant: null };
+    if (user.epoch !== checked.epoch) {
+      throw new Refusal("UNAVAILABLE", {
+        message: "the account changed during the login; try again",
+        retryAfterMs: 100,
+      });
+    }
+    if (newHash !== null) await replaceHash(tx.db, user.id, checked.password_hash, newHash);
+    const begun = await sessions.begin(tx, { userId: user.id, ...session });
+    await audit.record(tx, { kind: "login", userId: user.id, sessionId: begun.id, actor: user.id });
+    return { revision: null, grant: { session: begun, user, issuedAt: tx.now } };
+  }
+
+  /** The one refusal, after it is on record. The identifier is not: people type passwords into the wrong field. */
+  async function refuse(user: UserRow | null): Promise<never> {
+    await commit(async (tx) => {
+      await audit.record(tx, { kind: "login_refused", userId: user?.id ?? null });
+      return { revision: null };
+    });
+    throw new Refusal("CREDENTIALS_INVALID");
+  }
+}

@@ -1,0 +1,20 @@
+import type { Store, Tx } from "../store/store.ts";
+import type { LogFollower } from "./log-follower.ts";
+
+/**
+ * A write after which this process knows what it wrote: resolves when the write is
+ * on disk and, if it appended to the log, when memory has followed.
+ */
+export type Commit = <T extends { readonly revision: number | null }>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+
+/** A {@link Commit} on `store`. */
+export function createCommit(deps: {
+  readonly store: Pick<Store, "write">;
+  readonly follower: Pick<LogFollower, "readThrough">;
+}): Commit {
+  return async function commit(work) {
+    const result = await deps.store.write(work);
+    if (result.revision !== null) await deps.follower.readThrough(result.revision);
+    return result;
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * Keeps the knowledge in step with the log in the database.
+ *
+ * Owns the reading of the log: by whoever commits, up to its own revision, before
+ * it answers; and by a poll that notices what other processes wrote. Memory moves
+ * forward only, without gaps; another log, or one whose floor has passed us, means
+ * starting over. What cannot be read leaves knowledge as it is, and ageing.
+ */
+import type { Knowledge, LogEntry } from "../check/knowledge.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../log.ts";
+import { type KeyState, readKeyState } from "../store/queries/keys.ts";
+import { entriesAfter, logPosition } from "../store/queries/revocations.ts";
+import { listRoles } from "../store/queries/roles.ts";
+import type { Queries, Store } from "../store/store.ts";
+import { toLogEntry } from "./entries.ts";
+
+/** How often the database is asked whether others changed it, in milliseconds. */
+const POLL_MS = 100;
+
+/** Follows the log. */
+export type LogFollower = {
+  /** Reads everything and begins to poll. @throws whatever keeps it from reading. */
+  readonly start: () => Promise<void>;
+  /** Ends the poll. */
+  readonly stop: () => void;
+  /** Reads the log to its end once; rejects if it cannot be read. */
+  readonly catchUp: () => Promise<void>;
+  /** Resolves once memory holds `revision`, which is committed. */
+  readonly readThrough: (revision: number) => Promise<void>;
+};
+
+type LogFollowerDeps = {
+  readonly store: Pick<Store, "read" | "changeMarker">;
+  readonly knowledge: Knowledge;
+  /** Takes over the keys as they are in the database. */
+  readonly loadKeys: (state: KeyState) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** What one look at the database brought. */
+type News = { readonly apply: () => void; readonly keys: KeyState | null };
+
+/** A {@link LogFollower} that has not started. */
+export function createLogFollower({ store, knowledge, loadKeys, clock, log }: LogFollowerDeps): LogFollower {
+  let marker: number | null = null;
+  let underWay: Promise<void> | null = null;
+  let next: Promise<void> | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let isFailing = false;
+
+  async function readLog(): Promise<void> {
+    const readAt = clock.now();
+    const seen = store.changeMarker();
+    if (seen === null || seen !== marker) {
+      const news = await store.read((db) => newsSince(db, knowledge));
+      if (news.keys !== null) await loadKeys(news.keys);
+      news.apply();
+      marker = seen;
+    }
+    knowledge.confirm(readAt);
+  }
+
+  /** A read that begins after this call: one that is under way may have missed what the caller wants. */
+  function catchUp(): Promise<void> {
+    if (underWay === null) {
+      underWay = readLog().finally(() => {
+        underWay = null;
+      });
+      return underWay;
+    }
+    next ??= underWay
+      .catch(() => {})
+      .then(() => {
+        next = null;
+        return catchUp();
+      });
+    return next;
+  }
+
+  async function poll(): Promise<void> {
+    try {
+      await catchUp();
+      if (isFailing) log.info({ event: "log_read_again" }, "the revocation log can be read again");
+      isFailing = false;
+      knowledge.revocations.forget(clock.now());
+    } catch (error) {
+      if (!isFailing) log.error({ event: "log_unreadable", error }, "the revocation log cannot be read");
+      isFailing = true;
+    }
+  }
+
+  function schedule(): void {
+    timer = setTimeout(async () => {
+      await poll();
+      if (timer !== null) schedule();
+    }, POLL_MS);
+    timer.unref();
+  }
+
+  return {
+    catchUp,
+    async start() {
+      await catchUp();
+      schedule();
+    },
+    stop() {
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
+    },
+    async readThrough(revision) {
+      while (knowledge.revision() < revision) await catchUp();
+    },
+  };
+}
+
+async function newsSince(db: Queries, knowledge: Knowledge): Promise<News> {
+  const position = await logPosition(db);
+  if (position === null) throw new Error("the revocation log is missing from the database");
+  const { log_id: logId, revision, floor } = position;
+  const known = knowledge.revision();
+  if (logId !== knowledge.logId() || known < floor || known > revision)
+    return startOver(db, knowledge, logId, revision);
+  if (known === revision) return { apply: () => {}, keys: null };
+  const rows = await entriesAfter(db, known);
+  const keys = rows.some(({ kind }) => kind === "keys_changed") ? await readKeyState(db) : null;
+  return { apply: () => knowledge.advance(revision, rows.map(toLogEntry).filter(isEntry)), keys };
+}
+
+async function startOver(db: Queries, knowledge: Knowledge, logId: string, revision: number): Promise<News> {
+  const rows = await entriesAfter(db, 0);
+  const roles = await listRoles(db, { after: "", limit: Number.MAX_SAFE_INTEGER });
+  const snapshot = {
+    logId,
+    revision,
+    roles: roles.map(({ name, permissions }) => ({ name, grants: permissions })),
+    entries: rows.map(toLogEntry).filter(isEntry),
+  };
+  return { apply: () => knowledge.restart(snapshot), keys: await readKeyState(db) };
+}
+
+function isEntry(entry: LogEntry | null): entry is LogEntry {
+  return entry !== null;
+}

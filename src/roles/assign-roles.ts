@@ -1,0 +1,58 @@
+/**
+ * Who holds which roles. An assignment voids the tokens that carry the old roles;
+ * their owners refresh and go on. Somebody always holds `admin`.
+ */
+import type { Audit } from "../audit/audit.ts";
+import type { RoleTable } from "../check/role-table.ts";
+import { Refusal } from "../errors.ts";
+import type { Commit } from "../revocations/commit.ts";
+import { voidPrivileges } from "../revocations/entries.ts";
+import { rolesNamed } from "../store/queries/roles.ts";
+import { isHeldByAnother, lockUser, replaceRoles, type UserRow } from "../store/queries/users.ts";
+import type { Tx } from "../store/store.ts";
+import { type Actor, refuseEscalation } from "./actor.ts";
+import { ADMIN } from "./role-definitions.ts";
+
+/**
+ * Replaces the roles of a user.
+ * @throws Refusal USER_NOT_FOUND, ROLE_NOT_FOUND, LAST_ADMIN, PRIVILEGE_ESCALATION.
+ */
+export type AssignRoles = (
+  userId: string,
+  roles: readonly string[],
+  actor: Actor,
+) => Promise<{ readonly revision: number; readonly user: UserRow }>;
+
+/** An {@link AssignRoles}. */
+export function createRoleAssignment(deps: {
+  readonly commit: Commit;
+  readonly table: Pick<RoleTable, "grants">;
+  readonly audit: Audit;
+}): AssignRoles {
+  return (userId, roles, actor) => deps.commit((tx) => assign(tx, userId, roles, actor));
+
+  async function assign(tx: Tx, userId: string, roles: readonly string[], actor: Actor) {
+    const user = await lockUser(tx, userId);
+    if (user === null) throw new Refusal("USER_NOT_FOUND");
+    await refuseUngrantable(tx, roles, user, actor);
+    if (user.roles.includes(ADMIN) && !roles.includes(ADMIN) && !(await isHeldByAnother(tx.db, ADMIN, userId))) {
+      throw new Refusal("LAST_ADMIN");
+    }
+    await replaceRoles(tx.db, userId, roles);
+    const revision = await voidPrivileges(tx, userId);
+    await deps.audit.record(tx, { kind: "roles_assigned", userId, actor: actor?.userId ?? null, details: { roles } });
+    return { revision, user: { ...user, epoch: user.epoch + 1, roles: [...roles].sort() } };
+  }
+
+  /** Only roles that are new to the user are a gift. */
+  async function refuseUngrantable(tx: Tx, names: readonly string[], user: UserRow, actor: Actor): Promise<void> {
+    const roles = await rolesNamed(tx.db, names);
+    if (roles.length < new Set(names).size) throw new Refusal("ROLE_NOT_FOUND");
+    const added = roles.filter(({ name }) => !user.roles.includes(name));
+    refuseEscalation(
+      actor,
+      added.flatMap(({ permissions }) => permissions),
+      deps.table,
+    );
+  }
+}

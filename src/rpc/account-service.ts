@@ -1,0 +1,51 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { AccountService } from "../../gen/sallyport/auth/v1/account_service_pb.ts";
+import type { Knowledge } from "../check/knowledge.ts";
+import { Refusal } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { RevokeOwnSession } from "../sessions/own-sessions.ts";
+import { listLiveSessions } from "../store/queries/sessions.ts";
+import { findUser } from "../store/queries/users.ts";
+import type { Store } from "../store/store.ts";
+import type { PageTokens } from "../tokens/page-token.ts";
+import { callerOf } from "./caller.ts";
+import { toRevision, toSession, toUser } from "./messages.ts";
+import { fetchPage } from "./paging.ts";
+
+type AccountServiceDeps = {
+  readonly read: Store["read"];
+  readonly revokeOwnSession: RevokeOwnSession;
+  readonly pageTokens: PageTokens;
+  readonly knowledge: Pick<Knowledge, "logId" | "revision">;
+  readonly clock: Clock;
+};
+
+/** `AccountService`: the caller's own account. */
+export function createAccountService(deps: AccountServiceDeps): ServiceImpl<typeof AccountService> {
+  const { read, revokeOwnSession, pageTokens, knowledge, clock } = deps;
+  return {
+    async getAccount(_request, context) {
+      const user = await read((db) => findUser(db, "id", callerOf(context).userId));
+      if (user === null) throw new Refusal("SESSION_REVOKED");
+      return { user: toUser(user) };
+    },
+    async listSessions(request, context) {
+      const { userId, sessionId } = callerOf(context);
+      const page = await fetchPage(
+        request,
+        ["sessions", userId],
+        pageTokens,
+        (before, limit) => read((db) => listLiveSessions(db, { userId, now: clock.now(), before, limit })),
+        ({ id }) => id,
+      );
+      return {
+        sessions: page.items.map((session) => toSession(session, sessionId)),
+        nextPageToken: page.nextPageToken,
+      };
+    },
+    async revokeSession({ sessionId }, context) {
+      const { revision } = await revokeOwnSession(callerOf(context).userId, sessionId);
+      return { revision: toRevision({ logId: knowledge.logId(), number: revision ?? knowledge.revision() }) };
+    },
+  };
+}

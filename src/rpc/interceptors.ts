@@ -1,0 +1,25 @@
+/** The chain that every RPC goes through, outermost first. The order is part of the design. */
+import type { Interceptor } from "@connectrpc/connect";
+import type { Checker } from "../check/checker.ts";
+import type { AccessRules } from "./access-rules.ts";
+import { createGuard } from "./guard.ts";
+import { keepDeadline } from "./keep-deadline.ts";
+import { mapErrors } from "./map-errors.ts";
+import { observe } from "./observe.ts";
+import { createValidation } from "./validate.ts";
+
+/** The chain, in order. */
+export function createInterceptors(deps: { readonly checker: Checker; readonly rules: AccessRules }): Interceptor[] {
+  return [
+    // Sees what the client sees, so it stands outside of everything that makes answers.
+    observe,
+    // Turns refusals and faults into statuses, whichever step they come from.
+    mapErrors,
+    // Answers when the deadline passes, however far the steps below have come.
+    keepDeadline,
+    // Starts from "deny": nothing is read of a message whose sender may not send it.
+    createGuard(deps),
+    // The message is within its bounds before a handler sees it.
+    createValidation([...deps.rules.keys()]),
+  ];
+}

@@ -1,0 +1,120 @@
+/** Records of ours as messages of the contract, and back. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  AuthorizeResponseSchema,
+  type LoginResponse,
+  type LogoutRequest,
+  LogoutScope as LogoutScopeEnum,
+} from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { DenialReason, NextStep } from "../../gen/sallyport/auth/v1/decision_pb.ts";
+import { type Revision as RevisionMessage, RevisionSchema } from "../../gen/sallyport/auth/v1/revision_pb.ts";
+import { RoleSchema } from "../../gen/sallyport/auth/v1/role_pb.ts";
+import { SessionSchema } from "../../gen/sallyport/auth/v1/session_pb.ts";
+import { UserSchema, UserState } from "../../gen/sallyport/auth/v1/user_pb.ts";
+import type { Decision } from "../check/decision.ts";
+import type { LogoutScope } from "../login/logout.ts";
+import type { TokenPair } from "../login/token-pair.ts";
+import type { Revision } from "../revocations/wait-for-revision.ts";
+import { audiencesOf } from "../sessions/session-life.ts";
+import type { RoleRow } from "../store/queries/roles.ts";
+import type { SessionRow } from "../store/queries/sessions.ts";
+import type { UserRow } from "../store/queries/users.ts";
+
+/** A user as everybody may see it: all but the password hash. */
+export function toUser(user: UserRow) {
+  return create(UserSchema, {
+    id: user.id,
+    username: user.username,
+    email: user.email ?? "",
+    emailVerified: user.email_verified === 1,
+    roles: [...user.roles],
+    state: user.state === "active" ? UserState.ACTIVE : UserState.DISABLED,
+    createTime: timestampFromMs(user.create_time),
+  });
+}
+
+/** A session; `currentId` is the one that asks. */
+export function toSession(session: SessionRow, currentId: string) {
+  return create(SessionSchema, {
+    id: session.id,
+    deviceName: session.device_name,
+    audiences: [...audiencesOf(session)],
+    authTime: timestampFromMs(session.auth_time),
+    lastRefreshTime: timestampFromMs(session.rotated_at),
+    idleExpireTime: timestampFromMs(session.refresh_expires_at),
+    absoluteExpireTime: timestampFromMs(session.absolute_expires_at),
+    current: session.id === currentId,
+  });
+}
+
+/** A role and what it grants. */
+export function toRole({ name, permissions, builtIn }: RoleRow) {
+  return create(RoleSchema, { name, permissions: [...permissions], builtIn });
+}
+
+/** The fields that the answers of `Login` and `Refresh` share. */
+export function toTokens(pair: TokenPair): Omit<LoginResponse, "$typeName" | "$unknown"> {
+  return {
+    accessToken: pair.accessToken,
+    refreshToken: pair.refreshToken,
+    accessTokenExpiresAt: timestampFromMs(pair.accessExpiresAt),
+    refreshTokenExpiresAt: timestampFromMs(pair.refreshExpiresAt),
+    sessionId: pair.sessionId,
+    user: toUser(pair.user),
+  };
+}
+
+/** A point in the log. */
+export function toRevision({ logId, number }: Revision) {
+  return create(RevisionSchema, { logId, number: BigInt(number) });
+}
+
+/** A point in the log, as a client kept it. */
+export function fromRevision({ logId, number }: RevisionMessage): Revision {
+  return { logId, number: Number(number) };
+}
+
+/** Which sessions to end. */
+export function fromScope(scope: LogoutRequest["scope"]): LogoutScope {
+  if (scope === LogoutScopeEnum.ALL) return "ALL";
+  return scope === LogoutScopeEnum.OTHERS ? "OTHERS" : "SESSION";
+}
+
+/** A decision, what it rests on and since when that is known to hold. */
+export function toAuthorizeResponse(decision: Decision, revision: Revision, asOf: number) {
+  return create(AuthorizeResponseSchema, {
+    decision: decision.granted
+      ? { case: "granted", value: toGranted(decision) }
+      : {
+          case: "denied",
+          value: {
+            reason: DenialReason[decision.reason],
+            nextStep: NextStep[decision.nextStep],
+            missingRoles: [...decision.missingRoles],
+            missingPermissions: [...decision.missingPermissions],
+          },
+        },
+    revision: toRevision(revision),
+    asOf: timestampFromMs(asOf),
+  });
+}
+
+type GrantedInit = Extract<
+  NonNullable<MessageInitShape<typeof AuthorizeResponseSchema>["decision"]>,
+  { case: "granted" }
+>["value"];
+
+function toGranted({ principal, cacheForMs }: Extract<Decision, { granted: true }>): GrantedInit {
+  return {
+    principal: {
+      userId: principal.userId,
+      username: principal.username,
+      roles: [...principal.roles],
+      sessionId: principal.sessionId,
+      authTime: timestampFromMs(principal.authTime),
+      expiresAt: timestampFromMs(principal.expiresAt),
+    },
+    cacheFor: durationFromMs(cacheForMs),
+  };
+}

@@ -1,0 +1,35 @@
+/** The bounds that the protos state (protovalidate), held before any handler runs. */
+import { create, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
+import { pathToString } from "@bufbuild/protobuf/reflect";
+import { createValidator } from "@bufbuild/protovalidate";
+import type { Interceptor } from "@connectrpc/connect";
+import { type FieldViolation, Refusal } from "../errors.ts";
+
+const validator = createValidator();
+
+/** What is wrong with a message; empty if nothing is. Paths are proto field paths. */
+export function violationsOf<Desc extends DescMessage>(
+  schema: Desc,
+  message: Message & { $typeName: Desc["typeName"] },
+): readonly FieldViolation[] {
+  const result = validator.validate(schema, message as never);
+  if (result.kind === "valid") return [];
+  if (result.kind === "error") throw result.error;
+  return result.violations.map(({ field, message: description }) => ({ field: pathToString(field), description }));
+}
+
+/** Refuses messages out of bounds. Compiles the rules of `methods` now: the first use of a rule takes long. */
+export function createValidation(methods: readonly DescMethod[]): Interceptor {
+  for (const { input } of methods) validator.validate(input, create(input));
+  return (next) => (request) => {
+    if (request.stream) return next(request);
+    const violations = violationsOf(request.method.input, request.message);
+    if (violations.length > 0) throw refusalOf(violations);
+    return next(request);
+  };
+}
+
+function refusalOf(fields: readonly FieldViolation[]): Refusal {
+  const message = fields.map(({ field, description }) => `${field}: ${description}`).join("; ");
+  return new Refusal("REQUEST_INVALID", { message, fields });
+}

@@ -1,0 +1,65 @@
+/** Every open connection, whom it comes from, and what is being answered on it. */
+import type { Http2Session } from "node:http2";
+import { isIPv6, type Socket } from "node:net";
+import type { WireRequest } from "./wire.ts";
+
+/** One connection of a client. */
+export type Connection = {
+  /** Remote address and port, `127.0.0.1:50000` or `[::1]:50000`. */
+  readonly peer: string;
+  /** Of each request that is not answered yet: what to do if the connection goes first. */
+  readonly open: Set<() => void>;
+};
+
+/** Keeps account of connections. */
+export type Connections = {
+  /** A connection came. Until it closes it is in the account. */
+  readonly add: (socket: Socket) => void;
+  /** A session speaks over this connection. */
+  readonly bind: (session: Http2Session, socket: Socket) => void;
+  /** True while a request of this session is without its answer. */
+  readonly isBusy: (session: Http2Session) => boolean;
+  /** The connection that a request came by, or `null` if it is gone. */
+  readonly of: (request: WireRequest) => Connection | null;
+  /** True while any request is without its answer. */
+  readonly busy: () => boolean;
+  /** Cuts every connection. */
+  readonly destroy: () => void;
+};
+
+/** An account without connections. */
+export function createConnections(): Connections {
+  const sockets = new Map<Socket, Connection>();
+  const sessions = new WeakMap<Http2Session, Connection>();
+  return {
+    add(socket) {
+      const connection: Connection = { peer: peerOf(socket), open: new Set() };
+      sockets.set(socket, connection);
+      socket.once("close", () => {
+        sockets.delete(socket);
+        for (const abandon of connection.open) abandon();
+      });
+    },
+    bind(session, socket) {
+      const connection = sockets.get(socket);
+      if (connection) sessions.set(session, connection);
+    },
+    isBusy: (session) => (sessions.get(session)?.open.size ?? 0) > 0,
+    of(request) {
+      if (!("stream" in request)) return sockets.get(request.socket) ?? null;
+      const session = request.stream.session;
+      return session ? (sessions.get(session) ?? null) : null;
+    },
+    busy() {
+      for (const { open } of sockets.values()) if (open.size > 0) return true;
+      return false;
+    },
+    destroy() {
+      for (const socket of sockets.keys()) socket.destroy();
+    },
+  };
+}
+
+function peerOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return isIPv6(remoteAddress) ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+}

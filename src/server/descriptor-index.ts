@@ -1,0 +1,103 @@
+/** Finds proto files by what they declare, for reflection. */
+import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescriptorProto,
+  type EnumDescriptorProto,
+  type FieldDescriptorProto,
+  FileDescriptorProtoSchema,
+} from "@bufbuild/protobuf/wkt";
+
+/** Where things are declared. Names are full, without a leading dot. */
+export type DescriptorIndex = {
+  /** By the path that imports name it with, such as `google/protobuf/timestamp.proto`. */
+  readonly fileByPath: (path: string) => DescFile | null;
+  /** By a package's message, field, oneof, enum, enum value, extension, service or method. */
+  readonly fileBySymbol: (name: string) => DescFile | null;
+  readonly fileByExtension: (extendee: string, number: number) => DescFile | null;
+  /** Numbers of the extensions of a message, ascending; `null` if there is no such message. */
+  readonly extensionNumbers: (extendee: string) => readonly number[] | null;
+  /** The file, serialized, and after it every file that it needs, each once. */
+  readonly serialized: (file: DescFile) => Uint8Array[];
+};
+
+/** Indexes the files of some services and everything that they import. */
+export function createDescriptorIndex(services: readonly DescService[]): DescriptorIndex {
+  const files = withImports(services.map((service) => service.file));
+  const byPath = new Map(files.map((file) => [file.proto.name, file]));
+  const bySymbol = new Map<string, DescFile>();
+  const byExtension = new Map<string, Map<number, DescFile>>();
+  const bytes = new Map<DescFile, Uint8Array>();
+
+  for (const file of files) {
+    for (const name of symbolsOf(file)) bySymbol.set(name, file);
+    for (const { extendee, number } of extensionsOf(file.proto)) {
+      const numbers = byExtension.get(extendee.slice(1)) ?? new Map<number, DescFile>();
+      byExtension.set(extendee.slice(1), numbers.set(number, file));
+    }
+  }
+
+  function serialize(file: DescFile): Uint8Array {
+    const known = bytes.get(file);
+    if (known) return known;
+    const made = toBinary(FileDescriptorProtoSchema, file.proto);
+    bytes.set(file, made);
+    return made;
+  }
+
+  return {
+    fileByPath: (path) => byPath.get(path) ?? null,
+    fileBySymbol: (name) => bySymbol.get(name) ?? null,
+    fileByExtension: (extendee, number) => byExtension.get(extendee)?.get(number) ?? null,
+    extensionNumbers(extendee) {
+      if (!bySymbol.has(extendee)) return null;
+      return [...(byExtension.get(extendee)?.keys() ?? [])].sort((a, b) => a - b);
+    },
+    serialized: (file) => withImports([file]).map(serialize),
+  };
+}
+
+/** The files and all that they import, directly or not, each once and the given ones first. */
+function withImports(roots: readonly DescFile[]): DescFile[] {
+  const found = new Set(roots);
+  // A set's iterator also visits what is added on the way.
+  for (const file of found) for (const imported of file.dependencies) found.add(imported);
+  return [...found];
+}
+
+function* symbolsOf({ proto }: DescFile): Generator<string> {
+  const scope = proto.package === "" ? "" : `${proto.package}.`;
+  for (const message of proto.messageType) yield* messageSymbols(message, scope);
+  for (const enumeration of proto.enumType) yield* enumSymbols(enumeration, scope);
+  for (const extension of proto.extension) yield scope + extension.name;
+  for (const service of proto.service) {
+    yield scope + service.name;
+    for (const method of service.method) yield `${scope}${service.name}.${method.name}`;
+  }
+}
+
+function* messageSymbols(message: DescriptorProto, outer: string): Generator<string> {
+  const name = outer + message.name;
+  const scope = `${name}.`;
+  yield name;
+  for (const field of message.field) yield scope + field.name;
+  for (const oneof of message.oneofDecl) yield scope + oneof.name;
+  for (const extension of message.extension) yield scope + extension.name;
+  for (const enumeration of message.enumType) yield* enumSymbols(enumeration, scope);
+  for (const nested of message.nestedType) yield* messageSymbols(nested, scope);
+}
+
+/** Values are named as siblings of their enum (descriptor.proto, "EnumValueDescriptorProto"). */
+function* enumSymbols(enumeration: EnumDescriptorProto, outer: string): Generator<string> {
+  yield outer + enumeration.name;
+  for (const value of enumeration.value) yield outer + value.name;
+}
+
+/** Extensions that a file or message declares, at any depth. */
+function* extensionsOf(scope: {
+  readonly extension: readonly FieldDescriptorProto[];
+  readonly messageType?: readonly DescriptorProto[];
+  readonly nestedType?: readonly DescriptorProto[];
+}): Generator<FieldDescriptorProto> {
+  yield* scope.extension;
+  for (const message of scope.messageType ?? scope.nestedType ?? []) yield* extensionsOf(message);
+}

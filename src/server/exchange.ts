@@ -1,0 +1,94 @@
+/** One request and what became of it. */
+import type { Clock } from "../lib/clock.ts";
+import type { Random } from "../lib/random.ts";
+import type { Call } from "../rpc/call.ts";
+import type { Connections } from "./connections.ts";
+import type { Protocol } from "./protocol.ts";
+import type { WireRequest, WireResponse } from "./wire.ts";
+
+/** What was answered, as far as it tells the status of an RPC. */
+export type Answered = {
+  /** HTTP status. */
+  readonly status: number;
+  readonly header: Headers | null;
+  /** HTTP trailers, filled in before the end of the body. */
+  readonly trailer: Headers | null;
+  /** Last piece of the body; in gRPC-Web it holds the trailers. */
+  readonly last: Uint8Array | null;
+};
+
+/** A request on its way. */
+export type Exchange = {
+  readonly call: Call;
+  /** When it came, in milliseconds since 1970. */
+  readonly startedAt: number;
+  /** True for a call of an RPC, even of one that is not served here. */
+  isRpc: boolean;
+  /** `package.Service/Method` of an RPC that is served here, the path of a plain HTTP route, or `null`. */
+  name: string | null;
+  /** Told by the content type; `null` if that is of none. */
+  protocol: Protocol | null;
+  /** `null` until all of the answer is handed to the connection. */
+  answered: Answered | null;
+  /** True once nothing more can be written: the answer is out, or the client is gone. */
+  over: boolean;
+  /** Called once when that happens. */
+  onOver: () => void;
+};
+
+type ExchangesDeps = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly connections: Pick<Connections, "of">;
+  /** Told of each exchange that is over. */
+  readonly logRequest: (exchange: Exchange) => void;
+};
+
+/** Returns a function that opens the account of a request, which closes with its answer or its connection. */
+export function createExchanges({ clock, random, connections, logRequest }: ExchangesDeps) {
+  return function beginExchange(request: WireRequest, response: WireResponse): Exchange {
+    const connection = connections.of(request);
+    const exchange: Exchange = {
+      call: {
+        id: random.id("req"),
+        peer: connection?.peer ?? "",
+        authorization: authorizationOf(request),
+        outcome: { code: null, reason: null, subject: null, cause: null },
+      },
+      startedAt: clock.now(),
+      isRpc: false,
+      name: null,
+      protocol: null,
+      answered: null,
+      over: false,
+      onOver: () => {},
+    };
+    const end = () => {
+      if (exchange.over) return;
+      exchange.over = true;
+      connection?.open.delete(end);
+      exchange.onOver();
+      logRequest(exchange);
+    };
+    // A connection that breaks tells only the answer that is being sent: those queued behind it hear of it here.
+    connection?.open.add(end);
+    response.once("close", end);
+    return exchange;
+  };
+}
+
+/** An answer that was given in one piece. */
+export function answeredWith(status: number): Answered {
+  return { status, header: null, trailer: null, last: null };
+}
+
+/** Every `authorization` header: Node's `headers` keeps only the first, on HTTP/1 and HTTP/2 alike. */
+function authorizationOf({ rawHeaders }: WireRequest): string[] {
+  const values: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    const value = rawHeaders[index + 1];
+    if (name?.length === 13 && name.toLowerCase() === "authorization" && value !== undefined) values.push(value);
+  }
+  return values;
+}

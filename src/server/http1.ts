@@ -1,0 +1,40 @@
+/** HTTP/1 over sockets that another server accepted. */
+import { createServer } from "node:http";
+import type { Socket } from "node:net";
+import { BOUNDS, type Timeouts } from "./bounds.ts";
+import type { RequestHandler } from "./wire.ts";
+
+/** Speaks HTTP/1. */
+export type Http1 = {
+  /** Takes over a connection. */
+  readonly accept: (socket: Socket) => void;
+  /** Closes the connections on which nothing is asked. */
+  readonly closeIdle: () => void;
+  /** Stops looking at time-outs. */
+  readonly stop: () => void;
+};
+
+/** An HTTP/1 server without a port of its own. */
+export function createHttp1(handle: RequestHandler, timeouts: Timeouts): Http1 {
+  const server = createServer(
+    {
+      maxHeaderSize: BOUNDS.headerBytes,
+      headersTimeout: timeouts.headersMs,
+      requestTimeout: timeouts.requestMs,
+      keepAliveTimeout: timeouts.idleMs,
+      connectionsCheckingInterval: timeouts.checkMs,
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    },
+    handle,
+  );
+  // Node drops what is above a count without a word, a second `authorization` too; the size bounds the number.
+  server.maxHeadersCount = 0;
+  // Node starts to look at its time-outs when a server listens, and this one never does.
+  server.emit("listening");
+  return {
+    accept: (socket) => server.emit("connection", socket),
+    closeIdle: () => server.closeIdleConnections(),
+    stop: () => server.close(),
+  };
+}

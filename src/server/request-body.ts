@@ -1,0 +1,72 @@
+/** The body of a request, as far as anybody wants it. */
+import { constants } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BOUNDS } from "./bounds.ts";
+import type { WireRequest, WireResponse } from "./wire.ts";
+
+/**
+ * The chunks of a body. Reading fails with the signal's reason once that
+ * aborts, and with CANCELED when the client goes away in the middle. Unlike
+ * Node's own iterator it leaves the connection alone when reading stops early,
+ * so that there is one to answer on.
+ */
+export async function* readBody(request: WireRequest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const chunks = request.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      const next = await unlessAborted(chunks.next(), signal);
+      if (next.done) break;
+      yield next.value;
+    }
+  } finally {
+    // Not awaited: a read that was given up settles only with the next bytes, which may never come.
+    chunks.return?.().catch(() => {});
+  }
+  if ("stream" in request && request.stream.aborted) throw gone();
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    const settle = (act: () => void) => {
+      signal.removeEventListener("abort", abort);
+      act();
+    };
+    work.then(
+      (value) => settle(() => resolve(value)),
+      () => settle(() => reject(gone())),
+    );
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+}
+
+function gone(): ConnectError {
+  return new ConnectError("the client went away", Code.Canceled);
+}
+
+/**
+ * Deals with what is still to come of a body when its answer is on its way.
+ * HTTP/2 has a frame to say "enough" (RFC 9113 section 8.1); on HTTP/1 a
+ * little more is read and dropped, since a client that is cut off while it
+ * sends may never look at the answer, and then the connection is cut.
+ */
+export function discardRest(request: WireRequest, response: WireResponse, lingerMs: number): void {
+  if (request.complete) return;
+  const enough = () => {
+    if ("stream" in request) request.stream.close(constants.NGHTTP2_NO_ERROR);
+    else request.socket.destroy();
+  };
+  const timer = setTimeout(enough, lingerMs);
+  if ("stream" in request) {
+    response.once("close", () => clearTimeout(timer));
+    return;
+  }
+  let left: number = BOUNDS.discardedBytes;
+  request.removeAllListeners("readable");
+  request.once("close", () => clearTimeout(timer));
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) enough();
+  });
+}

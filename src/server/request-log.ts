@@ -1,0 +1,47 @@
+/**
+ * One line for each request, when all of it is over. What is written is chosen
+ * here, field by field: never a header, a body, a path as it was asked for or a
+ * query, since any of those may hold a token.
+ */
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../log.ts";
+import type { Exchange } from "./exchange.ts";
+import { statusOf } from "./rpc-status.ts";
+
+type RequestLogDeps = { readonly log: Log; readonly clock: Clock };
+
+/** Codes that tell of a fault of ours. */
+const FAULTS: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LOSS"]);
+/** How far down a chain of causes is told. */
+const MAX_CAUSES = 4;
+
+/** Returns a function that writes the line of a request that is over. */
+export function createRequestLog({ log, clock }: RequestLogDeps): (exchange: Exchange) => void {
+  return function logRequest(exchange) {
+    const { call, isRpc, name, protocol, answered, startedAt } = exchange;
+    const { reason, subject, cause } = call.outcome;
+    const duration_ms = Math.max(0, clock.now() - startedAt);
+    if (!isRpc) {
+      const status = answered?.status ?? null;
+      log.debug({ event: "http", id: call.id, path: name, status, duration_ms, peer: call.peer });
+      return;
+    }
+    const code = call.outcome.code ?? statusOf(answered);
+    const line = { event: "request", id: call.id, rpc: name, protocol, code, reason, duration_ms, peer: call.peer };
+    const error = cause === undefined || cause === null ? {} : { error: describe(cause) };
+    log[levelOf(name, code)]({ ...line, subject, ...error });
+  };
+}
+
+function levelOf(rpc: string | null, code: string): "debug" | "info" | "error" {
+  if (FAULTS.has(code)) return "error";
+  return rpc?.startsWith("grpc.health.") ? "debug" : "info";
+}
+
+/** Type, message and stack of what was thrown, and of what caused it; nothing else that it carries. */
+function describe(thrown: unknown, depth = 1): object {
+  if (!(thrown instanceof Error)) return { type: typeof thrown, message: String(thrown) };
+  const { name, message, stack, cause } = thrown;
+  const because = cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describe(cause, depth + 1) };
+  return { type: name, message, stack, ...because };
+}

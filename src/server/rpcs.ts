@@ -1,0 +1,46 @@
+/** Every RPC that is served, with the limits that hold for all of them. */
+import type { DescService } from "@bufbuild/protobuf";
+import { type ConnectRouter, createConnectRouter, type Interceptor } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { compressionGzip } from "@connectrpc/connect-node";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { LIMITS } from "../config.ts";
+import { BOUNDS } from "./bounds.ts";
+import { createHealth } from "./health.ts";
+import { createReflection } from "./reflection.ts";
+
+type RpcsDeps = {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly interceptors: readonly Interceptor[];
+  readonly services: readonly DescService[];
+  readonly serviceNames: readonly string[];
+  readonly isServing: () => boolean;
+  readonly healthMs: number;
+};
+
+/** Handlers by path, `/package.Service/Method`: ours, health's and reflection's, behind the same interceptors. */
+export function createRpcs(deps: RpcsDeps): ReadonlyMap<string, UniversalHandler> {
+  const { serviceNames, isServing } = deps;
+  const router = createConnectRouter({
+    readMaxBytes: LIMITS.requestBytes,
+    writeMaxBytes: LIMITS.responseBytes,
+    // Not brotli: at the library's setting a large answer would take a thread for seconds.
+    acceptCompression: [compressionGzip],
+    interceptors: [...deps.interceptors],
+  });
+  const health = createHealth({
+    serviceNames,
+    isServing,
+    pollMs: deps.healthMs,
+    maxWatchers: BOUNDS.healthWatchers,
+  });
+  const serverReflectionInfo = createReflection([...deps.services, Health, ServerReflection, ServerReflectionAlpha]);
+  deps.routes(router);
+  router
+    .service(Health, health)
+    .service(ServerReflection, { serverReflectionInfo })
+    .service(ServerReflectionAlpha, { serverReflectionInfo });
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}

@@ -1,0 +1,121 @@
+/**
+ * The port. Everything that comes over the network enters here: Connect, gRPC,
+ * gRPC-Web and plain HTTP, over HTTP/1.1 and HTTP/2, on one cleartext port.
+ *
+ * This folder owns sockets, protocols, limits of size and time, health,
+ * reflection and the graceful stop. It knows nothing of users or tokens: what
+ * RPCs do, and who may call them, is handed in.
+ */
+import { createServer as createNetServer } from "node:net";
+import type { DescService } from "@bufbuild/protobuf";
+import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
+import type { Config } from "../config.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Random } from "../lib/random.ts";
+import type { Log } from "../log.ts";
+import { BOUNDS, TIMEOUTS, type Timeouts } from "./bounds.ts";
+import { createConnections } from "./connections.ts";
+import { createCors } from "./cors.ts";
+import { createDispatch } from "./dispatch.ts";
+import { createDrain } from "./drain.ts";
+import { createExchanges } from "./exchange.ts";
+import { createHttp1 } from "./http1.ts";
+import { createHttp2 } from "./http2.ts";
+import { createRequestLog } from "./request-log.ts";
+import { createRoutes } from "./routes.ts";
+import { createRpcAdapter } from "./rpc-adapter.ts";
+import { createRpcs } from "./rpcs.ts";
+import { createSniffer } from "./sniff.ts";
+
+/** A server that can be started once, and stopped. */
+export type Server = {
+  /**
+   * Starts to listen.
+   * @returns where; `url` has the address as it is configured, and the port that was really taken.
+   * @throws what the system says if the address cannot be listened on (`EADDRINUSE`, `EACCES`).
+   */
+  readonly listen: () => Promise<{ url: string; port: number }>;
+  /**
+   * Stops: reports itself as not serving, goes on serving for the configured
+   * delay, takes no more connections, lets work in flight finish for up to
+   * `LIMITS.shutdownMs`, then cuts what remains. Resolves when every connection
+   * is gone. Calling it again yields the same promise.
+   */
+  readonly close: () => Promise<void>;
+};
+
+/** What a server is made of. */
+export type ServerDeps = {
+  readonly config: Pick<Config, "host" | "port" | "allowedOrigins" | "shutdownDelayMs" | "issuer">;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Version of this software, told at `/`. */
+  readonly version: string;
+  /** Registers the services; health and reflection come by themselves. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** Run around every call, those of health and reflection too. */
+  readonly interceptors: readonly Interceptor[];
+  /** The services that health and reflection tell of. */
+  readonly services: readonly DescService[];
+  /** The current key set, as plain JSON. */
+  readonly jwks: () => object;
+  /** True while the rest of the process is able to serve. */
+  readonly isReady: () => boolean;
+  /** Shorter times for tests. */
+  readonly timeouts?: Partial<Timeouts>;
+};
+
+/** Makes a server that does not listen yet. */
+export function createServer(deps: ServerDeps): Server {
+  const { config, log, clock } = deps;
+  const timeouts = { ...TIMEOUTS, ...deps.timeouts };
+  const serviceNames = deps.services.map((service) => service.typeName);
+  const connections = createConnections();
+  const drain = createDrain({ log, connections, shutdownDelayMs: config.shutdownDelayMs, timeouts });
+  const isServing = () => deps.isReady() && !drain.isStopping();
+
+  const dispatch = createDispatch({
+    beginExchange: createExchanges({
+      clock,
+      random: deps.random,
+      connections,
+      logRequest: createRequestLog({ log, clock }),
+    }),
+    rpcs: createRpcs({ ...deps, serviceNames, isServing, healthMs: timeouts.healthMs }),
+    routes: createRoutes({ issuer: config.issuer, version: deps.version, serviceNames, jwks: deps.jwks, isServing }),
+    runRpc: createRpcAdapter(drain.streamsEnd),
+    setCorsHeaders: createCors(config.allowedOrigins),
+    isDraining: drain.isDraining,
+    lingerMs: timeouts.lingerMs,
+  });
+  const http1 = createHttp1(dispatch, timeouts);
+  const http2 = createHttp2({ handle: dispatch, connections, timeouts });
+  const sniff = createSniffer({ http1: http1.accept, http2: http2.accept, prefaceMs: timeouts.prefaceMs });
+
+  // TCP's own probes find peers that are gone without a word.
+  const port = createNetServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, allowHalfOpen: true });
+  port.maxConnections = BOUNDS.connections;
+  port.on("connection", (socket) => {
+    // Whatever goes wrong on a connection ends it; nobody else is concerned.
+    socket.on("error", () => {});
+    connections.add(socket);
+    sniff(socket);
+  });
+
+  return {
+    listen: () =>
+      new Promise((resolve, reject) => {
+        port.once("error", reject);
+        port.listen({ host: config.host, port: config.port }, () => {
+          port.off("error", reject);
+          port.on("error", (error) => log.error({ event: "accept_failed", error }));
+          const address = port.address();
+          const taken = typeof address === "object" && address ? address.port : config.port;
+          const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+          resolve({ url: `http://${host}:${taken}`, port: taken });
+        });
+      }),
+    close: () => drain.run({ port, http1, http2 }),
+  };
+}

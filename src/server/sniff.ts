@@ -1,0 +1,54 @@
+/**
+ * Tells HTTP/2 from HTTP/1 by the first bytes of a connection, so that one
+ * cleartext port can answer both.
+ */
+import type { Socket } from "node:net";
+
+/** What an HTTP/2 client with prior knowledge sends first (RFC 9113 section 3.4). */
+const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+
+type SniffDeps = {
+  readonly http1: (socket: Socket) => void;
+  readonly http2: (socket: Socket) => void;
+  /** A connection that has not shown what it speaks after this long is closed, in milliseconds. */
+  readonly prefaceMs: number;
+};
+
+/**
+ * Returns a listener for new connections that hands each to the server that
+ * speaks its protocol. Bytes are collected until they decide, then put back
+ * once; whatever is not the start of the preface is HTTP/1's to judge.
+ */
+export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: Socket) => void {
+  return function sniff(socket) {
+    let seen: Buffer = Buffer.alloc(0);
+    const timer = setTimeout(() => socket.destroy(), prefaceMs);
+
+    function onData(chunk: Buffer): void {
+      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+      const compared = Math.min(seen.length, PREFACE.length);
+      const matches = PREFACE.compare(seen, 0, compared, 0, compared) === 0;
+      if (matches && seen.length < PREFACE.length) return;
+      release();
+      socket.pause();
+      socket.unshift(seen);
+      if (matches) {
+        http2(socket);
+      } else {
+        http1(socket);
+        socket.resume();
+      }
+    }
+
+    function onEnd(): void {
+      socket.destroy();
+    }
+
+    function release(): void {
+      clearTimeout(timer);
+      socket.off("data", onData).off("end", onEnd).off("close", release);
+    }
+
+    socket.on("data", onData).on("end", onEnd).on("close", release);
+  };
+}

@@ -1,0 +1,28 @@
+/** A user's own sessions: to look at, and to end. */
+import type { Audit } from "../audit/audit.ts";
+import { Refusal } from "../errors.ts";
+import type { Commit } from "../revocations/commit.ts";
+import { endSession } from "../revocations/entries.ts";
+import { lockSession } from "../store/queries/sessions.ts";
+import { lockUser } from "../store/queries/users.ts";
+import type { Tx } from "../store/store.ts";
+
+/**
+ * Ends one of the user's sessions; `revision` is `null` if it was over before.
+ * @throws Refusal SESSION_NOT_FOUND, also for a session of somebody else.
+ */
+export type RevokeOwnSession = (userId: string, sessionId: string) => Promise<{ readonly revision: number | null }>;
+
+/** A {@link RevokeOwnSession}. */
+export function createOwnSessionRevocation(deps: { readonly commit: Commit; readonly audit: Audit }): RevokeOwnSession {
+  return (userId, sessionId) => deps.commit((tx) => revoke(tx, userId, sessionId));
+
+  async function revoke(tx: Tx, userId: string, sessionId: string) {
+    await lockUser(tx, userId);
+    const session = await lockSession(tx, sessionId);
+    if (session === null || session.user_id !== userId) throw new Refusal("SESSION_NOT_FOUND");
+    const revision = await endSession(tx, session);
+    if (revision !== null) await deps.audit.record(tx, { kind: "session_revoked", userId, sessionId, actor: userId });
+    return { revision };
+  }
+}

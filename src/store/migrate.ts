@@ -1,0 +1,38 @@
+import { type Kysely, sql } from "kysely";
+import { type Migration, type MigrationProvider, Migrator } from "kysely/migration";
+import { core } from "./migrations/0001-core.ts";
+import type { Schema } from "./schema.ts";
+
+/** Every migration, oldest first. What is released is never changed, only added to. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = { "0001-core": core };
+
+/** A schema that this version cannot work with; the message says what to do. */
+export class UnusableSchema extends Error {
+  override readonly name = "UnusableSchema";
+}
+
+/**
+ * Brings the schema up to this version; does nothing if it is.
+ * @returns the names of the migrations that were run.
+ * @throws UnusableSchema if the database was written by a newer version.
+ */
+export async function migrate(db: Kysely<Schema>): Promise<readonly string[]> {
+  const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
+  await refuseFuture(db);
+  const migrator = new Migrator({ db, provider });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+  return (results ?? []).map(({ migrationName }) => migrationName);
+}
+
+async function refuseFuture(db: Kysely<Schema>): Promise<void> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some(({ name }) => name === "kysely_migration")) return;
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  const unknown = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(MIGRATIONS, name));
+  if (unknown.length > 0) {
+    throw new UnusableSchema(
+      `the database was written by a newer version of Sallyport (${unknown.join(", ")}); run that version`,
+    );
+  }
+}

@@ -1,0 +1,23 @@
+/** What happened, for those who must account for it. */
+import type { Selectable } from "kysely";
+import type { Schema } from "../schema.ts";
+import type { Queries } from "../store.ts";
+
+/** An event as stored. */
+export type AuditRow = Selectable<Schema["audit_events"]>;
+
+/** Adds an event. */
+export async function insertAuditEvent(db: Queries, event: AuditRow): Promise<void> {
+  await db.insertInto("audit_events").values(event).execute();
+}
+
+/** Deletes up to `limit` events that are older than `before`. */
+export async function deleteOldAuditEvents(db: Queries, before: number, limit: number): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom("audit_events")
+    .where("id", "in", (inner) =>
+      inner.selectFrom("audit_events").select("id").where("recorded_at", "<", before).limit(limit),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}

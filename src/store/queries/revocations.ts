@@ -1,0 +1,62 @@
+/** The revocation log: a counter without gaps, and entries while they matter. */
+import type { Selectable } from "kysely";
+import type { Schema } from "../schema.ts";
+import type { Queries, Tx } from "../store.ts";
+
+/** An entry of the log. */
+export type RevocationRow = Selectable<Schema["revocations"]>;
+
+/** Where the log stands. */
+export type LogPosition = Pick<Selectable<Schema["revocation_log"]>, "log_id" | "revision" | "floor">;
+
+/** Where the log stands, or `null` before it is made. */
+export async function logPosition(db: Queries): Promise<LogPosition | null> {
+  const row = await db.selectFrom("revocation_log").select(["log_id", "revision", "floor"]).executeTakeFirst();
+  return row ?? null;
+}
+
+/** Makes the log, if there is none. */
+export async function createLogOnce(db: Queries, logId: string): Promise<void> {
+  await db
+    .insertInto("revocation_log")
+    .values({ id: 1, log_id: logId, revision: 0, floor: 0 })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .execute();
+}
+
+/**
+ * Appends an entry and gives its revision. The counter's row stays locked until
+ * the write ends, so revisions are committed in their order and none is missing.
+ */
+export async function appendRevocation(
+  { db, now }: Tx,
+  entry: Pick<RevocationRow, "kind" | "subject" | "value" | "expires_at">,
+): Promise<number> {
+  const { revision } = await db
+    .updateTable("revocation_log")
+    .set((column) => ({ revision: column("revision", "+", 1) }))
+    .returning("revision")
+    .executeTakeFirstOrThrow();
+  await db
+    .insertInto("revocations")
+    .values({ ...entry, revision, recorded_at: now })
+    .execute();
+  return revision;
+}
+
+/** The entries after a revision, in order. */
+export async function entriesAfter(db: Queries, revision: number): Promise<readonly RevocationRow[]> {
+  return db.selectFrom("revocations").selectAll().where("revision", ">", revision).orderBy("revision").execute();
+}
+
+/** Forgets entries that concern no living token, and raises the floor to the newest of them. */
+export async function forgetRevocations({ db }: Tx, expiredBefore: number): Promise<void> {
+  const { newest } = await db
+    .selectFrom("revocations")
+    .select((expression) => expression.fn.max("revision").as("newest"))
+    .where("expires_at", "<", expiredBefore)
+    .executeTakeFirstOrThrow();
+  if (newest === null) return;
+  await db.deleteFrom("revocations").where("expires_at", "<", expiredBefore).execute();
+  await db.updateTable("revocation_log").set({ floor: newest }).where("floor", "<", newest).execute();
+}

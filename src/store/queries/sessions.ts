@@ -1,0 +1,134 @@
+/** Sessions and their recent rotations. */
+import type { Selectable } from "kysely";
+import type { Schema } from "../schema.ts";
+import type { Queries, Tx } from "../store.ts";
+
+/** A session as stored. */
+export type SessionRow = Selectable<Schema["sessions"]>;
+
+/** The session, or `null`. */
+export async function findSession(db: Queries, id: string): Promise<SessionRow | null> {
+  return (await db.selectFrom("sessions").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
+}
+
+/** The session, kept from others until the write ends; or `null`. Lock its user first. */
+export async function lockSession({ db, locksRows }: Tx, id: string): Promise<SessionRow | null> {
+  const row = await db
+    .selectFrom("sessions")
+    .selectAll()
+    .where("id", "=", id)
+    .$if(locksRows, (query) => query.forUpdate())
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** Adds a session. */
+export async function insertSession(db: Queries, session: SessionRow): Promise<void> {
+  await db.insertInto("sessions").values(session).execute();
+}
+
+/** What a rotation changes. */
+type Rotation = Pick<
+  SessionRow,
+  "generation" | "rotated_at" | "attempt_hash" | "refresh_expires_at" | "access_expires_at"
+>;
+
+/** Moves the session on by one generation, if nobody did so before. */
+export async function rotate(db: Queries, id: string, next: Rotation): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable("sessions")
+    .set(next)
+    .where("id", "=", id)
+    .where("generation", "=", next.generation - 1)
+    .where("ended_at", "is", null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Notes that an access token of the session lives until `expiresAt`. */
+export async function noteAccessExpiry(db: Queries, id: string, expiresAt: number): Promise<void> {
+  await db
+    .updateTable("sessions")
+    .set({ access_expires_at: expiresAt })
+    .where("id", "=", id)
+    .where("access_expires_at", "<", expiresAt)
+    .execute();
+}
+
+/** Remembers when a generation that is no longer the last but one was exchanged. */
+export async function rememberRotation(
+  db: Queries,
+  rotation: Selectable<Schema["session_rotations"]>,
+  forgetBefore: number,
+): Promise<void> {
+  await db
+    .deleteFrom("session_rotations")
+    .where("session_id", "=", rotation.session_id)
+    .where("rotated_at", "<=", forgetBefore)
+    .execute();
+  await db.insertInto("session_rotations").values(rotation).execute();
+}
+
+/** When the generation was exchanged, in milliseconds; `null` if that is not remembered. */
+export async function rotationTime(db: Queries, sessionId: string, generation: number): Promise<number | null> {
+  const row = await db
+    .selectFrom("session_rotations")
+    .select("rotated_at")
+    .where("session_id", "=", sessionId)
+    .where("generation", "=", generation)
+    .executeTakeFirst();
+  return row?.rotated_at ?? null;
+}
+
+/** The user's sessions that are neither ended nor expired, older than `before`, the newest first. */
+export async function listLiveSessions(
+  db: Queries,
+  { userId, now, before, limit }: { userId: string; now: number; before: string; limit: number },
+): Promise<readonly SessionRow[]> {
+  return db
+    .selectFrom("sessions")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where("ended_at", "is", null)
+    .where("refresh_expires_at", ">", now)
+    .$if(before !== "", (query) => query.where("id", "<", before))
+    .orderBy("id", "desc")
+    .limit(limit)
+    .execute();
+}
+
+/** The user's sessions that are not ended, expired ones too: their access tokens may outlive them. */
+export async function openSessions(db: Queries, userId: string): Promise<readonly SessionRow[]> {
+  return db.selectFrom("sessions").selectAll().where("user_id", "=", userId).where("ended_at", "is", null).execute();
+}
+
+/** Marks the session as ended. */
+export async function markEnded({ db, now }: Tx, id: string): Promise<void> {
+  await db.updateTable("sessions").set({ ended_at: now, attempt_hash: null }).where("id", "=", id).execute();
+}
+
+/** The latest expiry of any access token that was ever issued to the user, in milliseconds; 0 if none was. */
+export async function latestAccessExpiry(db: Queries, userId: string): Promise<number> {
+  const { latest } = await db
+    .selectFrom("sessions")
+    .select((expression) => expression.fn.max("access_expires_at").as("latest"))
+    .where("user_id", "=", userId)
+    .executeTakeFirstOrThrow();
+  return latest ?? 0;
+}
+
+/** Deletes up to `limit` sessions of which no token has been alive since `before`. */
+export async function deleteDeadSessions(db: Queries, before: number, limit: number): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom("sessions")
+    .where("id", "in", (inner) =>
+      inner
+        .selectFrom("sessions")
+        .select("id")
+        .where("refresh_expires_at", "<", before)
+        .where("access_expires_at", "<", before)
+        .limit(limit),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}

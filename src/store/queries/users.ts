@@ -1,0 +1,107 @@
+/** Users and the roles they hold. */
+import type { Selectable } from "kysely";
+import type { Schema } from "../schema.ts";
+import type { Queries, Tx } from "../store.ts";
+
+/** A user with the names of its roles, in alphabetical order. */
+export type UserRow = Selectable<Schema["users"]> & { readonly roles: readonly string[] };
+
+/** The user whose column holds this canonical value, or `null`. */
+export async function findUser(db: Queries, by: "id" | "username" | "email", value: string): Promise<UserRow | null> {
+  const row = await db.selectFrom("users").selectAll().where(by, "=", value).executeTakeFirst();
+  return row === undefined ? null : { ...row, roles: await rolesOf(db, row.id) };
+}
+
+/** The user, kept from others until the write ends; or `null`. */
+export async function lockUser({ db, locksRows }: Tx, id: string): Promise<UserRow | null> {
+  const row = await db
+    .selectFrom("users")
+    .selectAll()
+    .where("id", "=", id)
+    .$if(locksRows, (query) => query.forUpdate())
+    .executeTakeFirst();
+  return row === undefined ? null : { ...row, roles: await rolesOf(db, id) };
+}
+
+/** Up to `limit` users after the one with the id `after`, the oldest first; those who hold `role` if one is named. */
+export async function listUsers(
+  db: Queries,
+  { after, limit, role }: { readonly after: string; readonly limit: number; readonly role: string },
+): Promise<readonly UserRow[]> {
+  const rows = await db
+    .selectFrom("users")
+    .selectAll()
+    .where("id", ">", after)
+    .$if(role !== "", (query) =>
+      query.where("id", "in", (inner) => inner.selectFrom("user_roles").select("user_id").where("role", "=", role)),
+    )
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return Promise.all(rows.map(async (row) => ({ ...row, roles: await rolesOf(db, row.id) })));
+}
+
+/** Which of the canonical names belongs to someone already, or `null`. */
+export async function takenName(
+  db: Queries,
+  username: string,
+  email: string | null,
+): Promise<"username" | "email" | null> {
+  if ((await findUser(db, "username", username)) !== null) return "username";
+  return email !== null && (await findUser(db, "email", email)) !== null ? "email" : null;
+}
+
+/** Adds a user without roles. */
+export async function insertUser(db: Queries, user: Selectable<Schema["users"]>): Promise<void> {
+  await db.insertInto("users").values(user).execute();
+}
+
+/** Replaces the user's roles, which must exist. */
+export async function replaceRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
+  await db.deleteFrom("user_roles").where("user_id", "=", userId).execute();
+  if (roles.length === 0) return;
+  await db
+    .insertInto("user_roles")
+    .values(roles.map((role) => ({ user_id: userId, role })))
+    .execute();
+}
+
+/** Raises the user's epoch by one; what it is now. */
+export async function raiseEpoch(db: Queries, userId: string): Promise<number> {
+  const { epoch } = await db
+    .updateTable("users")
+    .set((column) => ({ epoch: column("epoch", "+", 1) }))
+    .where("id", "=", userId)
+    .returning("epoch")
+    .executeTakeFirstOrThrow();
+  return epoch;
+}
+
+/** Replaces the stored hash, but only where it still is `from`. */
+export async function replaceHash(db: Queries, userId: string, from: string, to: string): Promise<void> {
+  await db
+    .updateTable("users")
+    .set({ password_hash: to })
+    .where("id", "=", userId)
+    .where("password_hash", "=", from)
+    .execute();
+}
+
+/** Whether an active user other than this one holds the role. */
+export async function isHeldByAnother(db: Queries, role: string, userId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("user_roles")
+    .innerJoin("users", "users.id", "user_roles.user_id")
+    .select("users.id")
+    .where("user_roles.role", "=", role)
+    .where("users.state", "=", "active")
+    .where("users.id", "!=", userId)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+async function rolesOf(db: Queries, userId: string): Promise<readonly string[]> {
+  const rows = await db.selectFrom("user_roles").select("role").where("user_id", "=", userId).orderBy("role").execute();
+  return rows.map(({ role }) => role);
+}

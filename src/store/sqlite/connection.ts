@@ -1,0 +1,64 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "better-sqlite3";
+
+/** The oldest library without the WAL-reset bug, which could lose a commit. */
+const OLDEST = [3, 51, 3] as const;
+
+/** Marks a file as ours (`PRAGMA application_id`): "SALY" in ASCII. */
+const APPLICATION_ID = 0x53_41_4c_59;
+
+/** How long to wait for another process that starts at the same time. */
+const PATIENT_MS = 10_000;
+
+/** An open SQLite file. */
+export type Connection = Database.Database;
+
+/** A file that cannot serve as the database; the message says why and what to do. */
+export class UnusableDatabase extends Error {
+  override readonly name = "UnusableDatabase";
+}
+
+/**
+ * Opens a connection with our guarantees: write-ahead log, `synchronous=FULL` (a
+ * commit is on disk when it returns), foreign keys. Makes the file if there is none.
+ * @throws UnusableDatabase if the library is too old or the file is another application's.
+ */
+export function openConnection(file: string): Connection {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // SQLite would make it readable by others; what it makes beside it takes the same mode.
+  closeSync(openSync(file, "a", 0o600));
+  const connection = new Database(file);
+  try {
+    refuseOldLibrary(connection);
+    connection.pragma(`busy_timeout = ${PATIENT_MS}`);
+    claim(connection, file);
+    connection.pragma("journal_mode = WAL");
+    connection.pragma("synchronous = FULL");
+    connection.pragma("foreign_keys = ON");
+    connection.pragma("trusted_schema = OFF");
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function refuseOldLibrary(connection: Connection): void {
+  const version = String(connection.prepare("select sqlite_version()").pluck().get());
+  const parts = version.split(".").map(Number);
+  const difference = OLDEST.map((part, index) => (parts[index] ?? 0) - part).find((delta) => delta !== 0) ?? 0;
+  if (difference < 0) {
+    throw new UnusableDatabase(`SQLite ${version} can lose commits; install one of at least ${OLDEST.join(".")}`);
+  }
+}
+
+function claim(connection: Connection, file: string): void {
+  const applicationId = connection.pragma("application_id", { simple: true });
+  if (applicationId === APPLICATION_ID) return;
+  const tables = connection.prepare("select count(*) from sqlite_schema").pluck().get();
+  if (applicationId !== 0 || tables !== 0) {
+    throw new UnusableDatabase(`${file} belongs to another application; set SALLYPORT_DATA_DIR to another folder`);
+  }
+  connection.pragma(`application_id = ${APPLICATION_ID}`);
+}

@@ -1,0 +1,109 @@
+/**
+ * Many writes, one transaction: what is asked for in one turn of the event loop
+ * shares one commit and its fsync. Each write has a savepoint of its own, so one
+ * that throws undoes itself alone. Nobody is answered before the commit is on
+ * disk; a commit that fails, fails for all.
+ */
+import { Refusal } from "../../errors.ts";
+import type { Connection } from "./connection.ts";
+import { isSqliteError, refusalOf } from "./outage.ts";
+
+/** A write that waits for its turn. Never throws from `run`; tells its fate when the group's is known. */
+type Member = { readonly run: () => Promise<void>; readonly settle: (failure: Error | null) => void };
+
+/** Writes waiting for a group; more are refused. */
+const MAX_WAITING = 10_000;
+/** Writes that share a commit, so that no group holds up the event loop for long. */
+const MAX_GROUP = 64;
+/** How long to try while another process holds the write lock, in milliseconds. */
+const LOCK_PATIENCE_MS = 5_000;
+const LOCK_RETRY_MS = 10;
+
+/** Runs writes in groups on one connection that nobody else writes through. */
+export type GroupCommit = {
+  /** Runs `work` inside a group; resolves after the group's commit. */
+  readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Resolves when nothing is waiting or under way. */
+  readonly idle: () => Promise<void>;
+};
+
+/** A {@link GroupCommit} on `connection`. */
+export function createGroupCommit(connection: Connection): GroupCommit {
+  const waiting: Member[] = [];
+  let running: Promise<void> | null = null;
+
+  function run<T>(work: () => Promise<T>): Promise<T> {
+    if (waiting.length >= MAX_WAITING) return Promise.reject(new Refusal("UNAVAILABLE", { retryAfterMs: 1000 }));
+    return new Promise((resolve, reject) => {
+      waiting.push(createMember(connection, work, resolve, reject));
+      running ??= runGroups();
+    });
+  }
+
+  async function runGroups(): Promise<void> {
+    while (waiting.length > 0) {
+      await new Promise(setImmediate);
+      const group = waiting.splice(0, MAX_GROUP);
+      const failure = await commitGroup(connection, group);
+      for (const member of group) member.settle(failure);
+    }
+    running = null;
+  }
+
+  return {
+    run,
+    async idle() {
+      while (running !== null) await running;
+    },
+  };
+}
+
+function createMember<T>(
+  connection: Connection,
+  work: () => Promise<T>,
+  resolve: (value: T) => void,
+  reject: (reason: unknown) => void,
+): Member {
+  let settleOwn = () => {};
+  return {
+    async run() {
+      connection.exec("savepoint member");
+      try {
+        const value = await work();
+        settleOwn = () => resolve(value);
+      } catch (error) {
+        if (!connection.inTransaction) throw error;
+        connection.exec("rollback to member");
+        settleOwn = () => reject(refusalOf(error));
+      }
+      connection.exec("release member");
+    },
+    settle: (failure) => (failure === null ? settleOwn() : reject(failure)),
+  };
+}
+
+/** Runs the members and commits; the failure if nothing of it was kept. */
+async function commitGroup(connection: Connection, group: readonly Member[]): Promise<Error | null> {
+  try {
+    await beginImmediate(connection);
+    for (const member of group) await member.run();
+    connection.exec("commit");
+    return null;
+  } catch (error) {
+    if (connection.inTransaction) connection.exec("rollback");
+    return new Refusal("UNAVAILABLE", { retryAfterMs: 1000, cause: error });
+  }
+}
+
+/** Takes the write lock, waiting between tries rather than inside SQLite, where the event loop would stand still. */
+async function beginImmediate(connection: Connection): Promise<void> {
+  for (let waited = 0; ; waited += LOCK_RETRY_MS) {
+    try {
+      connection.exec("begin immediate");
+      return;
+    } catch (error) {
+      if (!isSqliteError(error, /^SQLITE_BUSY/) || waited >= LOCK_PATIENCE_MS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
+    }
+  }
+}

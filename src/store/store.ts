@@ -1,0 +1,40 @@
+/**
+ * What the rest of Sallyport sees of a database: consistent reads, durable writes.
+ * Says nothing of the engine; each engine implements this and passes one suite.
+ */
+import type { Kysely } from "kysely";
+import type { Schema } from "./schema.ts";
+
+/** Queries inside one read or write. Not to be kept after it. */
+export type Queries = Kysely<Schema>;
+
+/** A write under way: all of it is kept, or nothing. */
+export type Tx = {
+  readonly db: Queries;
+  /** The database's time when the write began, in milliseconds. */
+  readonly now: number;
+  /** Whether rows that are read must be locked before they are changed; engines with one writer need not. */
+  readonly locksRows: boolean;
+  /** Runs `effect` once the write is on disk, and never otherwise. */
+  readonly onCommit: (effect: () => void) => void;
+};
+
+/** A database. */
+export type Store = {
+  /** Runs queries that all see one state of the database. */
+  readonly read: <T>(work: (db: Queries) => Promise<T>) => Promise<T>;
+  /**
+   * Runs queries that are kept together. Resolves when they are on disk; a throw
+   * from `work` undoes them and is passed on. `work` may run more than once, and
+   * must await nothing but its own queries: others wait for it.
+   * @throws Refusal UNAVAILABLE if the database cannot take the write.
+   */
+  readonly write: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  /**
+   * Changes whenever anyone may have changed the database, this process included;
+   * `null` where only reading tells.
+   */
+  readonly changeMarker: () => number | null;
+  /** Closes after what is under way. */
+  readonly close: () => Promise<void>;
+};

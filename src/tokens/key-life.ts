@@ -1,0 +1,90 @@
+/**
+ * The life of keys in the database: made once, then next → active → retired.
+ * The next key is published before it signs, and a retired one stays until its
+ * tokens are dead, so no verifier ever meets a key that it cannot know.
+ */
+import type { Audit } from "../audit/audit.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Random } from "../lib/random.ts";
+import { announceKeys } from "../revocations/entries.ts";
+import { insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
+import { readMeta, writeMeta } from "../store/queries/meta.ts";
+import type { Queries, Store, Tx } from "../store/store.ts";
+import { generateRefreshSecret, generateSigningKey, type SigningAlgorithm } from "./key-material.ts";
+import type { MasterKeys } from "./master-key.ts";
+
+/** How long verifiers may keep the published keys before they look again, in milliseconds. */
+export const JWKS_CACHE_LIFE_MS = 300_000;
+
+type KeyLifeDeps = {
+  readonly store: Pick<Store, "read" | "write">;
+  readonly masterKeys: MasterKeys;
+  readonly algorithm: SigningAlgorithm;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly random: Random;
+};
+
+/** Makes the first keys, unless there are keys: one that signs, one that is next, one secret. */
+export async function ensureKeys({ store, masterKeys, algorithm, audit, clock, random }: KeyLifeDeps): Promise<void> {
+  if ((await store.read(listKeys)).length > 0) return;
+  const createdAt = clock.now();
+  const keys = [
+    await generateSigningKey(algorithm, "active", createdAt, masterKeys),
+    await generateSigningKey(algorithm, "next", createdAt, masterKeys),
+    await generateRefreshSecret(random, createdAt, masterKeys),
+  ];
+  await store.write(async (tx) => {
+    if ((await listKeys(tx.db)).length > 0) return;
+    await insertKeys(tx.db, keys);
+    await audit.record(tx, { kind: "keys_created", details: { kids: keys.map(({ kid }) => kid) } });
+  });
+}
+
+/** The longest life that any access token was ever given, in milliseconds; 0 before the first start. */
+export async function longestAccessTtl(db: Queries): Promise<number> {
+  return Number((await readMeta(db, "max_access_ttl_ms")) ?? 0);
+}
+
+/** Notes how long access tokens live, if that is longer than ever before. */
+export async function noteAccessTtl(tx: Tx, ttlMs: number): Promise<void> {
+  if (ttlMs <= (await longestAccessTtl(tx.db))) return;
+  await writeMeta(tx.db, "max_access_ttl_ms", String(ttlMs));
+  await announceKeys(tx, "", ttlMs);
+}
+
+/** What became of a rotation. */
+export type Rotation =
+  | { readonly outcome: "rotated"; readonly active: string; readonly next: string; readonly retired: string }
+  /** The next key was published too recently for every verifier to know it. */
+  | { readonly outcome: "too_soon"; readonly waitMs: number };
+
+/**
+ * Makes the next key the active one, retires the active one, publishes a new next
+ * one. Refuses while a verifier may not yet have seen the next key, unless `force`.
+ */
+export async function rotateKeys(deps: KeyLifeDeps, force: boolean): Promise<Rotation> {
+  const { store, masterKeys, algorithm, audit, clock } = deps;
+  const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
+  return store.write(async (tx): Promise<Rotation> => {
+    const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
+    const active = inState(keys, "active");
+    const next = inState(keys, "next");
+    const waitMs = next.created_at + JWKS_CACHE_LIFE_MS - tx.now;
+    if (waitMs > 0 && !force) return { outcome: "too_soon", waitMs };
+    const maxAccessTtlMs = await longestAccessTtl(tx.db);
+    await updateKey(tx.db, active.kid, { state: "retired", expires_at: tx.now + maxAccessTtlMs });
+    await updateKey(tx.db, next.kid, { state: "active" });
+    await insertKeys(tx.db, [{ ...fresh, created_at: tx.now }]);
+    await announceKeys(tx, next.kid, maxAccessTtlMs);
+    const kids = { active: next.kid, next: fresh.kid, retired: active.kid };
+    await audit.record(tx, { kind: "keys_rotated", details: kids });
+    return { outcome: "rotated", ...kids };
+  });
+}
+
+function inState(keys: readonly KeyRow[], state: KeyRow["state"]): KeyRow {
+  const key = keys.find((candidate) => candidate.state === state);
+  if (key === undefined) throw new Error(`the database has no ${state} key; was it changed by hand?`);
+  return key;
+}

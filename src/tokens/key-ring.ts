@@ -1,0 +1,83 @@
+/**
+ * The keys in memory: those that verify, the one that signs, the secrets of
+ * refresh tokens. Follows the table `signing_keys`; decrypts each key once.
+ */
+import { type CryptoKey, importJWK, type JWK } from "jose";
+import type { VerificationKey, VerificationKeys } from "../check/verification-keys.ts";
+import type { KeyRow, KeyState } from "../store/queries/keys.ts";
+import type { MasterKeys } from "./master-key.ts";
+
+/** A key that signs, with the name that goes into the header. */
+export type SigningKey = { readonly kid: string; readonly algorithm: string; readonly key: CryptoKey | Uint8Array };
+
+/** The keys in memory. */
+export type KeyRing = {
+  /** Takes over the keys as they are in the database. @throws MasterKeyError if they cannot be decrypted. */
+  readonly load: (state: KeyState) => Promise<void>;
+  /** Public keys of access tokens: next, active and retired. */
+  readonly verificationKeys: VerificationKeys;
+  /** The key that signs access tokens. */
+  readonly signingKey: () => SigningKey;
+  /** The secret that signs refresh tokens. */
+  readonly refreshKey: () => SigningKey;
+  /** The secret of this name, whether it still signs or not. */
+  readonly refreshKeyNamed: (kid: string) => SigningKey | undefined;
+  /** The longest life that any access token was ever given, in milliseconds. */
+  readonly maxAccessTtlMs: () => number;
+  /** The public keys as a JWK set (RFC 7517 section 5). */
+  readonly jwks: () => { readonly keys: readonly JWK[] };
+};
+
+type LoadedKey = { readonly row: KeyRow; readonly signing: SigningKey; readonly verification: VerificationKey | null };
+
+/** An empty {@link KeyRing}. */
+export function createKeyRing(masterKeys: MasterKeys): KeyRing {
+  let loaded: ReadonlyMap<string, LoadedKey> = new Map();
+  let maxAccessTtlMs = 0;
+
+  async function load(state: KeyState): Promise<void> {
+    const entries = state.keys.map(async (row): Promise<[string, LoadedKey]> => {
+      const known = loaded.get(row.kid);
+      return [row.kid, known === undefined ? await openKey(row, masterKeys) : { ...known, row }];
+    });
+    loaded = new Map(await Promise.all(entries));
+    maxAccessTtlMs = state.maxAccessTtlMs;
+  }
+
+  function activeKey(use: KeyRow["use"]): SigningKey {
+    for (const { row, signing } of loaded.values()) if (row.use === use && row.state === "active") return signing;
+    throw new Error(`there is no active key for ${use} tokens`);
+  }
+
+  return {
+    load,
+    verificationKeys: { get: (kid) => loaded.get(kid)?.verification ?? undefined },
+    signingKey: () => activeKey("access"),
+    refreshKey: () => activeKey("refresh"),
+    refreshKeyNamed(kid) {
+      const key = loaded.get(kid);
+      return key?.row.use === "refresh" ? key.signing : undefined;
+    },
+    maxAccessTtlMs: () => maxAccessTtlMs,
+    jwks: () => ({
+      keys: [...loaded.values()].flatMap(({ row }) => (row.public_jwk === null ? [] : [parseJwk(row.public_jwk)])),
+    }),
+  };
+}
+
+async function openKey(row: KeyRow, masterKeys: MasterKeys): Promise<LoadedKey> {
+  const { kid, algorithm } = row;
+  const plaintext = await masterKeys.decrypt(row.private_jwe);
+  const key = await importJWK(parseJwk(new TextDecoder().decode(plaintext)), algorithm);
+  const signing = { kid, algorithm, key };
+  if (row.public_jwk === null) return { row, signing, verification: null };
+  const publicKey = await importJWK(parseJwk(row.public_jwk), algorithm);
+  if (publicKey instanceof Uint8Array) throw new Error(`the public half of key ${kid} is a secret`);
+  return { row, signing, verification: { kid, algorithm, publicKey } };
+}
+
+function parseJwk(text: string): JWK {
+  const jwk: unknown = JSON.parse(text);
+  if (typeof jwk !== "object" || jwk === null) throw new Error("a stored key is not a JWK");
+  return jwk;
+}

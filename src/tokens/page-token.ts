@@ -1,0 +1,42 @@
+/**
+ * Page tokens (AIP-158): where a listing goes on, authenticated, so that nobody
+ * can make one, or use one for another listing, filter or caller.
+ */
+import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { Refusal } from "../errors.ts";
+import type { KeyRing } from "./key-ring.ts";
+
+/** Seals and opens page tokens. */
+export type PageTokens = {
+  /** The token for going on after `position`. `listing` names the listing with its filters and caller. */
+  readonly seal: (listing: readonly string[], position: string) => string;
+  /** The position; empty for an empty token. @throws Refusal PAGE_TOKEN_INVALID. */
+  readonly open: (listing: readonly string[], token: string) => string;
+};
+
+/** {@link PageTokens} under a key that is derived (RFC 5869) from the refresh secret. */
+export function createPageTokens(keys: Pick<KeyRing, "refreshKey">): PageTokens {
+  function mac(listing: readonly string[], position: string): Buffer {
+    const { key } = keys.refreshKey();
+    if (!(key instanceof Uint8Array)) throw new Error("the refresh secret is not a secret");
+    const derived = hkdfSync("sha256", key, "", "sallyport page token", 32);
+    return createHmac("sha256", Buffer.from(derived))
+      .update(JSON.stringify([...listing, position]))
+      .digest();
+  }
+
+  return {
+    seal: (listing, position) =>
+      `${Buffer.from(position).toString("base64url")}.${mac(listing, position).toString("base64url")}`,
+    open(listing, token) {
+      if (token === "") return "";
+      const [encoded = "", tag = ""] = token.split(".");
+      const position = Buffer.from(encoded, "base64url").toString();
+      const given = Buffer.from(tag, "base64url");
+      const expected = mac(listing, position);
+      if (given.length !== expected.length || !timingSafeEqual(given, expected))
+        throw new Refusal("PAGE_TOKEN_INVALID");
+      return position;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * Makes accounts. Owns the canonical forms of names and their uniqueness; does not
+ * decide who may make an account, nor with which roles.
+ */
+import type { Audit } from "../audit/audit.ts";
+import { invalidField, Refusal } from "../errors.ts";
+import type { Random } from "../lib/random.ts";
+import type { PasswordHasher } from "../passwords/password-hasher.ts";
+import { checkNewPassword } from "../passwords/password-policy.ts";
+import { rolesNamed } from "../store/queries/roles.ts";
+import { findUser, insertUser, replaceRoles, takenName, type UserRow } from "../store/queries/users.ts";
+import type { Queries, Store, Tx } from "../store/store.ts";
+import { canonicalEmail } from "./email.ts";
+import { prepareUsername } from "./username.ts";
+
+/** An account to be made; names as typed. */
+export type NewUser = {
+  readonly username: string;
+  readonly password: string;
+  /** Empty: none. */
+  readonly email: string;
+  readonly roles: readonly string[];
+};
+
+/**
+ * Makes an account.
+ * @throws Refusal REQUEST_INVALID, PASSWORD_*, USERNAME_TAKEN, EMAIL_TAKEN, ROLE_NOT_FOUND, BUSY, UNAVAILABLE.
+ */
+export type CreateUser = (input: NewUser, signal?: AbortSignal) => Promise<UserRow>;
+
+type CreateUserDeps = {
+  readonly store: Pick<Store, "read" | "write">;
+  readonly hasher: Pick<PasswordHasher, "hash">;
+  readonly audit: Audit;
+  readonly random: Random;
+};
+
+type Names = { readonly username: string; readonly email: string | null };
+
+/** A {@link CreateUser}. */
+export function createUserCreator({ store, hasher, audit, random }: CreateUserDeps): CreateUser {
+  return async function createUser({ username, password, email, roles }, signal) {
+    const names = { username: preparedUsername(username), email: email === "" ? null : canonicalAddress(email) };
+    await checkNewPassword(password, names);
+    // Asked again inside the write; here, so that a refusal costs no hash.
+    await store.read((db) => refuseTaken(db, names, roles));
+    const hash = await hasher.hash(password, signal);
+    return store.write((tx) => insert(tx, names, hash, roles));
+  };
+
+  async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[]): Promise<UserRow> {
+    await refuseTaken(tx.db, names, roles);
+    const id = random.id("usr");
+    await insertUser(tx.db, {
+      id,
+      ...names,
+      email_verified: 0,
+      password_hash: hash,
+      state: "active",
+      epoch: 1,
+      create_time: tx.now,
+    });
+    await replaceRoles(tx.db, id, roles);
+    await audit.record(tx, { kind: "user_created", userId: id, details: { roles } });
+    const user = await findUser(tx.db, "id", id);
+    if (user === null) throw new Error("a user that was just made is missing");
+    return user;
+  }
+}
+
+function preparedUsername(raw: string): string {
+  const prepared = prepareUsername(raw);
+  if (!prepared.ok) throw invalidField("username", prepared.fault);
+  return prepared.username;
+}
+
+function canonicalAddress(raw: string): string {
+  const canonical = canonicalEmail(raw);
+  if (!canonical.ok) throw invalidField("email", canonical.fault);
+  return canonical.email;
+}
+
+async function refuseTaken(db: Queries, { username, email }: Names, roles: readonly string[]): Promise<void> {
+  const taken = await takenName(db, username, email);
+  if (taken !== null) throw new Refusal(taken === "username" ? "USERNAME_TAKEN" : "EMAIL_TAKEN");
+  if ((await rolesNamed(db, roles)).length < new Set(roles).size) throw new Refusal("ROLE_NOT_FOUND");
+}
