@@ -16,7 +16,7 @@ export type DescriptorIndex = {
   readonly fileByExtension: (extendee: string, number: number) => DescFile | null;
   /** Numbers of the extensions of a message, ascending; `null` if there is no such message. */
   readonly extensionNumbers: (extendee: string) => readonly number[] | null;
-  /** The file, serialized, and after it every file that it needs, each once. */
+  /** The file and every file that it needs, serialized: each once, and before whatever it imports. */
   readonly serialized: (file: DescFile) => Uint8Array[];
 };
 
@@ -56,12 +56,18 @@ export function createDescriptorIndex(services: readonly DescService[]): Descrip
   };
 }
 
-/** The files and all that they import, directly or not, each once and the given ones first. */
+/** The files and all that they import, directly or not: each once, and before whatever it imports. */
 function withImports(roots: readonly DescFile[]): DescFile[] {
-  const found = new Set(roots);
-  // A set's iterator also visits what is added on the way.
-  for (const file of found) for (const imported of file.dependencies) found.add(imported);
-  return [...found];
+  const seen = new Set<DescFile>();
+  const importsFirst: DescFile[] = [];
+  function visit(file: DescFile): void {
+    if (seen.has(file)) return;
+    seen.add(file);
+    file.dependencies.forEach(visit);
+    importsFirst.push(file);
+  }
+  roots.forEach(visit);
+  return importsFirst.reverse();
 }
 
 function* symbolsOf({ proto }: DescFile): Generator<string> {

@@ -6,9 +6,9 @@ import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { createCors } from "./cors.ts";
 import { answeredWith, type createExchanges, type Exchange } from "./exchange.ts";
 import { protocolOf } from "./protocol.ts";
+import { isRpcPath, refuse, UNKNOWN_RPC } from "./refuse.ts";
 import { discardRest } from "./request-body.ts";
 import type { createRpcAdapter } from "./rpc-adapter.ts";
-import { answerUnimplemented, isRpcPath } from "./unknown-rpc.ts";
 import {
   answer,
   answerJson,
@@ -92,7 +92,7 @@ export function createDispatch(deps: DispatchDeps): RequestHandler {
     } else if (request.method === "POST" && protocol !== null && (protocol !== "connect" || isRpcPath(path))) {
       exchange.isRpc = true;
       exchange.call.outcome.code = "UNIMPLEMENTED";
-      answerUnimplemented(request, response, protocol);
+      refuse(request, response, protocol, UNKNOWN_RPC);
     } else {
       answerJson(request, response, 404, { code: "not_found", message: "there is nothing here; GET / tells what is" });
     }

@@ -6,12 +6,15 @@
  * take, survives requests that are not even URLs, reports to the request log
  * instead of the console, and ends streams when the server stops.
  */
-import { Code, ConnectError, type ContextValues, createContextValues } from "@connectrpc/connect";
+import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { callKey } from "../rpc/call.ts";
 import { shortenDeadline } from "./deadline.ts";
 import { type Answered, answeredWith, type Exchange } from "./exchange.ts";
+import { unlessMisread } from "./misread.ts";
+import type { Protocol } from "./protocol.ts";
+import { MISREAD_REQUEST, refuse } from "./refuse.ts";
 import { readBody } from "./request-body.ts";
 import { respond } from "./respond.ts";
 import { answerJson, type WireRequest, type WireResponse } from "./wire.ts";
@@ -25,46 +28,55 @@ type Inbound = {
 };
 
 /**
- * Returns a function that runs a call and answers it.
+ * Returns a function that runs a call and answers it. It resolves with what was
+ * answered, or `null` if the client went away first.
  * @param stop aborts when the server stops: streams end then, unary calls finish.
  */
 export function createRpcAdapter(stop: AbortSignal) {
   return async function runRpc(inbound: Inbound): Promise<Answered | null> {
     const { handler, request, response, exchange } = inbound;
     const { protocol } = exchange;
-    const unary = handler.method.methodKind === "unary";
-    const deadlineMs = unary && protocol !== null ? shortenDeadline(request.headers, protocol) : null;
-    const universal = toUniversal(request, response, createContextValues().set(callKey, exchange.call));
-    if (universal === null) {
-      answerJson(request, response, 400, { code: "invalid_argument", message: "the request names no host, or no URL" });
-      return answeredWith(400);
-    }
-    if (deadlineMs === null) {
-      const signal = AbortSignal.any([universal.signal, stop]);
-      return respond(await handler({ ...universal, signal, body: readBody(request, signal) }), response, exchange);
-    }
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(tooLate()), deadlineMs);
-    try {
-      const answer = await handler({ ...universal, body: readBody(request, late.signal) });
-      return await respond(answer, response, exchange);
-    } finally {
-      clearTimeout(timer);
-    }
+    if (handler.method.methodKind === "unary" && protocol) return runUnary(inbound, protocol);
+    const universal = toUniversal(inbound);
+    if (!universal) return refuseUrl(inbound);
+    const signal = AbortSignal.any([universal.signal, stop]);
+    return respond(await handler({ ...universal, signal, body: readBody(request, signal) }), response, exchange);
   };
 }
 
+async function runUnary(inbound: Inbound, protocol: Protocol): Promise<Answered | null> {
+  const { handler, request, response, exchange } = inbound;
+  const deadlineMs = shortenDeadline(request.headers, protocol);
+  const universal = toUniversal(inbound);
+  if (!universal) return refuseUrl(inbound);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(tooLate()), deadlineMs);
+  try {
+    const given = await handler({ ...universal, body: readBody(request, late.signal) });
+    const { outcome } = exchange.call;
+    const answer = outcome.code === null ? await unlessMisread(given) : given;
+    if (answer) return await respond(answer, response, exchange);
+    outcome.code = "INVALID_ARGUMENT";
+    refuse(request, response, protocol, MISREAD_REQUEST);
+    return answeredWith(response.statusCode);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** `null` if the request names no host, or what it asks for makes no URL. */
-function toUniversal(
-  request: WireRequest,
-  response: WireResponse,
-  values: ContextValues,
-): UniversalServerRequest | null {
+function toUniversal({ request, response, exchange }: Inbound): UniversalServerRequest | null {
+  const values = createContextValues().set(callKey, exchange.call);
   try {
     return universalRequestFromNodeRequest(request, response, undefined, values);
   } catch {
     return null;
   }
+}
+
+function refuseUrl({ request, response }: Inbound): Answered {
+  answerJson(request, response, 400, { code: "invalid_argument", message: "the request names no host, or no URL" });
+  return answeredWith(400);
 }
 
 function tooLate(): ConnectError {

@@ -1,5 +1,4 @@
 /** A listening server with one small service behind it, and what was seen of its calls. */
-import type { AddressInfo } from "node:net";
 import { Code, ConnectError, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import { onTestFinished } from "vitest";
 import { AccountService } from "../../gen/sallyport/auth/v1/account_service_pb.ts";
@@ -41,6 +40,21 @@ export type WireServer = {
 
 export const JWKS = { keys: [{ kty: "EC", crv: "P-256", kid: "k1", x: "AA", y: "AA", alg: "ES256", use: "sig" }] };
 
+/** Tells the log how a call ended, as the real chain does. */
+const observe: Interceptor = (next) => async (request) => {
+  const { outcome } = request.contextValues.get(callKey);
+  try {
+    const response = await next(request);
+    if (!response.stream) outcome.code = "OK";
+    return response;
+  } catch (error) {
+    const { code } = ConnectError.from(error);
+    outcome.code = code === Code.NotFound ? "NOT_FOUND" : "UNKNOWN";
+    outcome.cause = error instanceof ConnectError ? null : error;
+    throw error;
+  }
+};
+
 /** Starts a server on a free port of 127.0.0.1. */
 export async function startWireServer(options: Options = {}): Promise<WireServer> {
   const calls: SeenCall[] = [];
@@ -78,7 +92,7 @@ export async function startWireServer(options: Options = {}): Promise<WireServer
           throw new ConnectError("no session", Code.NotFound);
         },
       }),
-    interceptors: options.interceptors ?? [],
+    interceptors: [observe, ...(options.interceptors ?? [])],
     services: [AuthService, AccountService, AdminService],
     jwks: options.jwks ?? (() => JWKS),
     isReady: options.isReady ?? (() => true),
@@ -107,10 +121,4 @@ export async function until<T>(look: () => T | undefined | false | null, what: s
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error(`waited in vain for ${what}`);
-}
-
-/** The port that a listening server has. */
-export function portOf(address: AddressInfo | string | null): number {
-  if (typeof address === "object" && address) return address.port;
-  throw new Error("not listening on a port");
 }

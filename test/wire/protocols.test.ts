@@ -1,5 +1,5 @@
 /** The same call over every protocol and HTTP version that carries it. */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
   compressionBrotli,
@@ -8,9 +8,10 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { AuthorizeRequestSchema, AuthorizeResponseSchema, AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { status } from "@grpc/grpc-js";
+import { describe, expect, test } from "vitest";
+import { AuthorizeRequestSchema, AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { grpcClient, grpcUnary } from "../support/wire-grpc.ts";
 import { ask1, envelope } from "../support/wire-raw.ts";
 import { startWireServer } from "../support/wire-server.ts";
 
@@ -23,7 +24,10 @@ const TRANSPORTS: readonly (readonly [string, (baseUrl: string) => Transport])[]
     "Connect binary over HTTP/1.1",
     (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: true }),
   ],
-  ["Connect binary over HTTP/2", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: true })],
+  [
+    "Connect binary over HTTP/2",
+    (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: true }),
+  ],
   ["gRPC-Web over HTTP/1.1", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" })],
   ["gRPC-Web over HTTP/2", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "2" })],
   ["gRPC-Web with JSON", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false })],
@@ -72,27 +76,12 @@ describe.each(TRANSPORTS)("%s", (_name, transportTo) => {
 
 test("gRPC with the stock client of Node is answered and refused alike", async () => {
   const { port } = await startWireServer();
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-  onTestFinished(() => client.close());
-  const call = (path: string) =>
-    new Promise<{ error: ServiceError | null; user: string | undefined }>((resolve) => {
-      client.makeUnaryRequest(
-        path,
-        (message: Uint8Array) => Buffer.from(message),
-        (bytes: Buffer) => fromBinary(AuthorizeResponseSchema, bytes),
-        toBinary(AuthorizeRequestSchema, create(AuthorizeRequestSchema, { audience: "orders" })),
-        new Metadata(),
-        (error, value) => {
-          const user = value?.decision.case === "granted" ? value.decision.value.principal?.userId : undefined;
-          resolve({ error, user });
-        },
-      );
-    });
-  expect(await call(AUTHORIZE)).toEqual({ error: null, user: "orders" });
-  expect((await call("/sallyport.auth.v1.AuthService/Logout")).error).toMatchObject({
-    code: status.NOT_FOUND,
-    details: "no session",
-  });
+  const client = grpcClient(port);
+  const answer = await grpcUnary(client, AuthService.method.authorize, { audience: "orders" });
+  expect(answer.error).toBeNull();
+  expect(answer.value?.decision.value).toMatchObject({ principal: { userId: "orders" } });
+  const refused = await grpcUnary(client, AuthService.method.logout, {});
+  expect(refused.error).toMatchObject({ code: status.NOT_FOUND, details: "no session" });
 });
 
 test("gRPC over HTTP/1.1 is answered with its status in the trailers", async () => {

@@ -1,0 +1,114 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, it } from "vitest";
+
+/**
+ * What each part of src/ may import from the rest of it, itself apart. Arrows go
+ * one way: a part stands below those that may import it. Single files stand under
+ * their own name.
+ */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  version: [],
+  log: [],
+  config: [],
+  errors: ["gen"],
+  check: ["lib"],
+  store: ["errors", "lib"],
+  passwords: ["errors", "lib"],
+  audit: ["lib", "log", "store"],
+  revocations: ["check", "errors", "lib", "log", "store"],
+  tokens: ["audit", "check", "errors", "lib", "log", "revocations", "store"],
+  sessions: ["audit", "errors", "lib", "revocations", "store", "tokens"],
+  roles: ["audit", "check", "errors", "lib", "revocations", "store"],
+  users: ["audit", "errors", "lib", "passwords", "store"],
+  login: ["audit", "check", "errors", "lib", "passwords", "revocations", "sessions", "store", "tokens", "users"],
+  rpc: ["check", "errors", "gen", "lib", "login", "revocations", "roles", "sessions", "store", "tokens", "users"],
+  server: ["config", "gen", "lib", "log", "rpc"],
+  housekeeping: ["lib", "log", "revocations", "store"],
+  core: [
+    "audit",
+    "check",
+    "config",
+    "lib",
+    "log",
+    "login",
+    "passwords",
+    "revocations",
+    "roles",
+    "sessions",
+    "store",
+    "tokens",
+    "users",
+  ],
+  app: ["config", "core", "gen", "housekeeping", "rpc", "server", "version"],
+  cli: ["app", "config", "core", "errors", "lib", "log", "store", "users"],
+  main: ["cli", "config", "version"],
+};
+
+/** Packages that the parts which others install, or will, may import. */
+const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
+  lib: [/^node:/],
+  check: [/^jose$/],
+};
+
+const root = normalize(join(import.meta.dirname, "../.."));
+const files = globSync("src/**/*.ts", { cwd: root });
+
+describe("The arrows between the parts", () => {
+  it.each(Object.keys(ARROWS))("of %s go only where they may", (part) => {
+    const own = files.filter((file) => partOf(file) === part);
+    expect(own, "the part exists").not.toEqual([]);
+    const allowed = [part, ...(ARROWS[part] ?? [])];
+    const stray = own.flatMap((file) =>
+      importsOf(file)
+        .parts.filter((target) => !allowed.includes(target))
+        .map((target) => `${file} → ${target}`),
+    );
+    expect(stray).toEqual([]);
+  });
+
+  it("cover every file", () => {
+    expect(files.map(partOf).filter((part) => !Object.hasOwn(ARROWS, part))).toEqual([]);
+  });
+
+  it("never lead back", () => {
+    const reachable = (part: string, seen: Set<string>): Set<string> => {
+      for (const next of ARROWS[part] ?? []) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        reachable(next, seen);
+      }
+      return seen;
+    };
+    expect(Object.keys(ARROWS).filter((part) => reachable(part, new Set()).has(part))).toEqual([]);
+  });
+
+  it.each(Object.keys(PACKAGES))("of %s reach no package that its users would have to install", (part) => {
+    const allowed = PACKAGES[part] ?? [];
+    const packages = files.filter((file) => partOf(file) === part).flatMap((file) => importsOf(file).packages);
+    expect(packages.filter((name) => !allowed.some((pattern) => pattern.test(name)))).toEqual([]);
+  });
+});
+
+function partOf(file: string): string {
+  return (
+    file
+      .replace(/^src\//, "")
+      .split("/")[0]
+      ?.replace(/\.ts$/, "") ?? ""
+  );
+}
+
+function importsOf(file: string): { readonly parts: readonly string[]; readonly packages: readonly string[] } {
+  const text = readFileSync(join(root, file), "utf8");
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier]) => specifier ?? "");
+  const relative = specifiers.filter((specifier) => specifier.startsWith("."));
+  return {
+    parts: relative.map((specifier) => {
+      const target = normalize(join(dirname(file), specifier));
+      return target.startsWith("gen/") ? "gen" : partOf(target);
+    }),
+    packages: specifiers.filter((specifier) => !specifier.startsWith(".")),
+  };
+}

@@ -1,0 +1,41 @@
+/** The README's code blocks, and what it takes to compare their output with what it shows. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** A fenced block: its language, the word behind it, its text. */
+export type Block = { readonly language: string; readonly note: string; readonly text: string };
+
+/** The blocks of the README in their order. */
+export function readmeBlocks(): readonly Block[] {
+  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+  return [...readme.matchAll(/^```(\w+) ?(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", note = "", text = ""]) => ({
+    language,
+    note,
+    text,
+  }));
+}
+
+/** JSON values that stand one after the other in a text. */
+export function jsonValues(text: string): readonly unknown[] {
+  const values: unknown[] = [];
+  let start = 0;
+  let depth = 0;
+  for (const [index, character] of [...text].entries()) {
+    if (character === "{") depth += 1;
+    if (character === "}") depth -= 1;
+    if (character !== "}" || depth > 0) continue;
+    values.push(JSON.parse(text.slice(start, index + 1)));
+    start = index + 1;
+  }
+  return values;
+}
+
+/** The same value with what differs from run to run replaced by what kind of thing it is. */
+export function withoutAccidents(value: unknown): unknown {
+  const text = JSON.stringify(value)
+    .replace(/(usr|ses)_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<$1 id>")
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>")
+    .replace(/"logId":"[\w-]{16}"/g, '"logId":"<log id>"')
+    .replace(/"cacheFor":"(10|9\.\d+)s"/g, '"cacheFor":"<almost ten seconds>"');
+  return JSON.parse(text);
+}
