@@ -9,7 +9,7 @@ import { AuthService } from "../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { LIMITS } from "./config.ts";
 import { type Core, type CoreDeps, openCore } from "./core.ts";
 import { createHousekeeping } from "./housekeeping.ts";
-import { readAccessRules } from "./rpc/access-rules.ts";
+import { forServicesOnly, readAccessRules } from "./rpc/access-rules.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createAdminService } from "./rpc/admin-service.ts";
 import { createAuthService } from "./rpc/auth-service.ts";
@@ -20,6 +20,9 @@ import { readVersion } from "./version.ts";
 
 /** Services of the contract. */
 const SERVICES = [AuthService, AccountService, AdminService];
+
+/** What SALLYPORT_AUTHORIZE_CALLERS is about. */
+const AUTHORIZE_METHODS = [AuthService.method.authorize, AuthService.method.batchAuthorize];
 
 /** The service, as an operator sees it. */
 export type App = {
@@ -32,9 +35,10 @@ export type App = {
 /** Builds the service. @throws whatever keeps the core from opening, or AccessRuleError. */
 export async function createApp(deps: CoreDeps): Promise<App> {
   const { config, log, clock, random } = deps;
-  const rules = readAccessRules([...SERVICES, Health, ServerReflection, ServerReflectionAlpha]);
+  const stated = readAccessRules([...SERVICES, Health, ServerReflection, ServerReflectionAlpha]);
+  const rules = config.authorizeCallers === "services" ? forServicesOnly(stated, AUTHORIZE_METHODS) : stated;
   const core = await openCore(deps);
-  const housekeeping = createHousekeeping({ store: core.store, clock, log });
+  const housekeeping = createHousekeeping({ store: core.store, serviceUse: core.serviceUse, clock, log });
   const server = createServer({
     config,
     log,
@@ -42,7 +46,12 @@ export async function createApp(deps: CoreDeps): Promise<App> {
     random,
     version: readVersion(),
     routes: routesOf(core, deps),
-    interceptors: createInterceptors({ checker: core.checker, rules }),
+    interceptors: createInterceptors({
+      rules,
+      checker: core.checker,
+      services: core.knowledge.services,
+      noteServiceUse: core.serviceUse.note,
+    }),
     services: SERVICES,
     jwks: core.keys.jwks,
     isReady: () => clock.now() - core.knowledge.asOf() < LIMITS.stalenessBoundMs,

@@ -83,9 +83,9 @@ export const SETTINGS = {
       "roles that anyone may take at signup, separated by commas; the first is given to whoever asks for none; empty: signup is closed",
   },
   SALLYPORT_AUTHORIZE_CALLERS: {
-    schema: z.enum(["anyone"]),
+    schema: z.enum(["anyone", "services"]),
     default: "anyone",
-    meaning: "who may call `Authorize` and `BatchAuthorize`",
+    meaning: "who may call `Authorize` and `BatchAuthorize`: `anyone`, or only `services`, by an API key",
   },
   SALLYPORT_ALLOWED_ORIGINS: {
     schema: commaList.pipe(z.array(z.string().refine(isOrigin, "must be an origin such as https://app.example"))),

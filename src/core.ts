@@ -22,6 +22,8 @@ import { createLogFollower } from "./revocations/log-follower.ts";
 import { createWaitForRevision } from "./revocations/wait-for-revision.ts";
 import { createRoleAssignment } from "./roles/assign-roles.ts";
 import { createRoleDefinitions } from "./roles/role-definitions.ts";
+import { createServiceUse } from "./services/service-use.ts";
+import { createServices } from "./services/services.ts";
 import { createOwnSessionRevocation } from "./sessions/own-sessions.ts";
 import { createSessionLife } from "./sessions/session-life.ts";
 import { listKeys } from "./store/queries/keys.ts";
@@ -94,7 +96,7 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
       accessTokenTtlMs: config.accessTokenTtlMs,
     });
     const createUser = createUserCreator({ store, hasher, audit, random });
-    const table = knowledge.roles;
+    const serviceUse = createServiceUse({ store, clock });
 
     await follower.start();
     return {
@@ -111,11 +113,14 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
       refresh: createRefresh({ commit, refreshTokens, sessions, audiences, issueTokenPair, audit, clock }),
       logout: createLogout({ commit, refreshTokens, checker, knowledge, audit, clock }),
       revokeOwnSession: createOwnSessionRevocation({ commit, audit }),
-      assignRoles: createRoleAssignment({ commit, table, audit }),
-      roleDefinitions: createRoleDefinitions({ commit, table, audit, maxAccessTtlMs: keys.maxAccessTtlMs }),
+      assignRoles: createRoleAssignment({ commit, audit }),
+      roleDefinitions: createRoleDefinitions({ commit, audit, maxAccessTtlMs: keys.maxAccessTtlMs }),
+      services: createServices({ commit, audit, random }),
+      serviceUse,
       rotateKeys: (force: boolean) => rotateKeys(keyLife, force),
       async close() {
         follower.stop();
+        await serviceUse.flush();
         await store.close();
       },
     };

@@ -1,10 +1,12 @@
 /**
- * Housekeeping: what nobody can ask for any more is deleted, a little at a time.
- * Nothing depends on it being done; a database that is never tidied only grows.
+ * Housekeeping: what nobody can ask for any more is deleted, a little at a time, and
+ * what can wait is written. Nothing depends on it being done; a database that is
+ * never tidied only grows.
  */
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./log.ts";
 import { announceKeys } from "./revocations/entries.ts";
+import type { ServiceUse } from "./services/service-use.ts";
 import { deleteOldAuditEvents } from "./store/queries/audit.ts";
 import { deleteDeadKeys } from "./store/queries/keys.ts";
 import { forgetRevocations } from "./store/queries/revocations.ts";
@@ -27,10 +29,11 @@ export type Housekeeping = {
 /** {@link Housekeeping} of one database. */
 export function createHousekeeping(deps: {
   readonly store: Pick<Store, "write">;
+  readonly serviceUse: Pick<ServiceUse, "flush">;
   readonly clock: Clock;
   readonly log: Log;
 }): Housekeeping {
-  const { store, clock, log } = deps;
+  const { store, serviceUse, clock, log } = deps;
   let timer: NodeJS.Timeout | null = null;
 
   /** Writes until a batch is not full. */
@@ -40,6 +43,7 @@ export function createHousekeeping(deps: {
 
   async function tidy(): Promise<void> {
     const now = clock.now();
+    await serviceUse.flush();
     await store.write((tx) => forgetRevocations(tx, now));
     await store.write(dropDeadKeys);
     await inBatches((tx) => deleteDeadSessions(tx.db, now, BATCH));

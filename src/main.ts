@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { addKeysCommands } from "./cli/keys.ts";
 import { addMigrateCommand } from "./cli/migrate.ts";
 import { addServeCommand } from "./cli/serve.ts";
+import { addServicesCommands } from "./cli/services.ts";
 import { addUsersCommands } from "./cli/users.ts";
 import { ConfigError } from "./config.ts";
 import { readVersion } from "./version.ts";
@@ -19,6 +20,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addServeCommand(program);
   addMigrateCommand(program);
   addUsersCommands(program);
+  addServicesCommands(program);
   addKeysCommands(program);
   try {
     await program.parseAsync([...argv]);

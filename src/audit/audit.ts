@@ -25,7 +25,9 @@ export type AuditKind =
   | "role_set"
   | "role_deleted"
   | "keys_created"
-  | "keys_rotated";
+  | "keys_rotated"
+  | "service_created"
+  | "service_revoked";
 
 /** One event. Ids only; details hold counts, names of roles and cases. */
 export type AuditEvent = {

@@ -1,9 +1,10 @@
 /**
- * All that a check needs, in memory: revocations and roles, and how far and how
+ * All that a check needs, in memory: revocations, roles and services, and how far and how
  * freshly they follow the log. Whoever owns it applies entries in their order.
  */
 import { createRevocationSet, type RevocationSet } from "./revocation-set.ts";
 import { createRoleTable, type RoleTable } from "./role-table.ts";
+import { createServiceTable, type ServiceTable } from "./service-table.ts";
 
 /** A change that checks must know of. Times are milliseconds. */
 export type LogEntry =
@@ -24,6 +25,7 @@ export type Snapshot = {
 export type Knowledge = {
   readonly revocations: RevocationSet;
   readonly roles: RoleTable;
+  readonly services: ServiceTable;
   /** The log that `revision` counts in; empty before the first snapshot. */
   readonly logId: () => string;
   readonly revision: () => number;
@@ -41,6 +43,7 @@ export type Knowledge = {
 export function createKnowledge(): Knowledge {
   const revocations = createRevocationSet();
   const roles = createRoleTable();
+  const services = createServiceTable();
   let position = { logId: "", revision: 0 };
   let confirmedAt = 0;
 
@@ -54,6 +57,7 @@ export function createKnowledge(): Knowledge {
   return {
     revocations,
     roles,
+    services,
     logId: () => position.logId,
     revision: () => position.revision,
     asOf: () => confirmedAt,

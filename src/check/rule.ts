@@ -3,7 +3,9 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import { type Denied, denied, type Principal } from "./decision.ts";
+import { covers } from "./permission.ts";
 import type { RoleTable } from "./role-table.ts";
+import type { ServicePrincipal } from "./service-table.ts";
 
 /** Who may call; see `sallyport.access.v1.AccessRule`. */
 export type Rule = {
@@ -41,4 +43,16 @@ export function violationOf(rule: Rule, principal: Principal, { roles, clock }: 
     return denied("AUTHENTICATION_TOO_OLD");
   }
   return null;
+}
+
+/**
+ * Why a service does not satisfy the rule, or `null` if it does. A service is let in
+ * by permissions that the rule names and it holds, never for being signed in, and it
+ * is nobody who could hold a role or give a password.
+ */
+export function serviceViolationOf(rule: Rule, service: ServicePrincipal): Denied | null {
+  if (rule.anyRole.length > 0) return denied("ROLE_MISSING", rule.anyRole);
+  if (rule.allPermissions.length === 0 || rule.maxAuthAgeMs !== null) return denied("TOKEN_INVALID");
+  const missing = rule.allPermissions.filter((wanted) => !service.permissions.some((grant) => covers(grant, wanted)));
+  return missing.length === 0 ? null : denied("PERMISSION_MISSING", [], missing);
 }

@@ -1,6 +1,8 @@
 /** Entries of the log as they are stored, and as checks understand them. */
 import type { LogEntry } from "../check/knowledge.ts";
+import type { ServicePrincipal } from "../check/service-table.ts";
 import { appendRevocation, type RevocationRow } from "../store/queries/revocations.ts";
+import type { ServiceRow } from "../store/queries/services.ts";
 import { latestAccessExpiry, markEnded, type SessionRow } from "../store/queries/sessions.ts";
 import { raiseEpoch } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
@@ -40,7 +42,12 @@ export async function announceKeys(tx: Tx, kid: string, maxAccessTtlMs: number):
   return appendRevocation(tx, { kind: "keys_changed", subject: kid, value: null, expires_at: tx.now + maxAccessTtlMs });
 }
 
-/** The entry as checks understand it; `null` for news of keys, which are read from their table. */
+/** Says in the log that a service credential came or went; the revision. */
+export async function announceService(tx: Tx, serviceId: string): Promise<number> {
+  return appendRevocation(tx, { kind: "services_changed", subject: serviceId, value: null, expires_at: tx.now });
+}
+
+/** The entry as checks understand it; `null` for news of keys and services, which are read from their tables. */
 export function toLogEntry({ kind, subject, value, expires_at }: RevocationRow): LogEntry | null {
   switch (kind) {
     case "session_ended":
@@ -50,8 +57,14 @@ export function toLogEntry({ kind, subject, value, expires_at }: RevocationRow):
     case "role_changed":
       return { kind, role: subject, grants: value === null ? null : parseGrants(value) };
     case "keys_changed":
+    case "services_changed":
       return null;
   }
+}
+
+/** A service as checks know it, under the hash of its key. */
+export function toServiceEntry(row: ServiceRow): readonly [string, ServicePrincipal] {
+  return [row.key_hash, { serviceId: row.id, name: row.name, permissions: parseGrants(row.permissions) }];
 }
 
 function parseGrants(text: string): readonly string[] {

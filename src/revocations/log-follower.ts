@@ -12,8 +12,9 @@ import type { Log } from "../log.ts";
 import { type KeyState, readKeyState } from "../store/queries/keys.ts";
 import { entriesAfter, logPosition } from "../store/queries/revocations.ts";
 import { listRoles } from "../store/queries/roles.ts";
+import { liveServices, type ServiceRow } from "../store/queries/services.ts";
 import type { Queries, Store } from "../store/store.ts";
-import { toLogEntry } from "./entries.ts";
+import { toLogEntry, toServiceEntry } from "./entries.ts";
 
 /** How often the database is asked whether others changed it, in milliseconds. */
 const POLL_MS = 100;
@@ -40,7 +41,11 @@ type LogFollowerDeps = {
 };
 
 /** What one look at the database brought. */
-type News = { readonly apply: () => void; readonly keys: KeyState | null };
+type News = {
+  readonly apply: () => void;
+  readonly keys: KeyState | null;
+  readonly services: readonly ServiceRow[] | null;
+};
 
 /** A {@link LogFollower} that has not started. */
 export function createLogFollower({ store, knowledge, loadKeys, clock, log }: LogFollowerDeps): LogFollower {
@@ -56,6 +61,7 @@ export function createLogFollower({ store, knowledge, loadKeys, clock, log }: Lo
     if (seen === null || seen !== marker) {
       const news = await store.read((db) => newsSince(db, knowledge));
       if (news.keys !== null) await loadKeys(news.keys);
+      if (news.services !== null) knowledge.services.replace(news.services.map(toServiceEntry));
       news.apply();
       marker = seen;
     }
@@ -122,10 +128,11 @@ async function newsSince(db: Queries, knowledge: Knowledge): Promise<News> {
   const known = knowledge.revision();
   if (logId !== knowledge.logId() || known < floor || known > revision)
     return startOver(db, knowledge, logId, revision);
-  if (known === revision) return { apply: () => {}, keys: null };
+  if (known === revision) return { apply: () => {}, keys: null, services: null };
   const rows = await entriesAfter(db, known);
   const keys = rows.some(({ kind }) => kind === "keys_changed") ? await readKeyState(db) : null;
-  return { apply: () => knowledge.advance(revision, rows.map(toLogEntry).filter(isEntry)), keys };
+  const services = rows.some(({ kind }) => kind === "services_changed") ? await liveServices(db) : null;
+  return { apply: () => knowledge.advance(revision, rows.map(toLogEntry).filter(isEntry)), keys, services };
 }
 
 async function startOver(db: Queries, knowledge: Knowledge, logId: string, revision: number): Promise<News> {
@@ -137,7 +144,7 @@ async function startOver(db: Queries, knowledge: Knowledge, logId: string, revis
     roles: roles.map(({ name, permissions }) => ({ name, grants: permissions })),
     entries: rows.map(toLogEntry).filter(isEntry),
   };
-  return { apply: () => knowledge.restart(snapshot), keys: await readKeyState(db) };
+  return { apply: () => knowledge.restart(snapshot), keys: await readKeyState(db), services: await liveServices(db) };
 }
 
 function isEntry(entry: LogEntry | null): entry is LogEntry {

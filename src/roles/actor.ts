@@ -1,12 +1,15 @@
 /** Who changes something, and what it may hand out. */
-import type { RoleTable } from "../check/role-table.ts";
 import { Refusal } from "../errors.ts";
 
-/** A user who acts; `null` where the operator acts from the command line, and may do anything. */
-export type Actor = { readonly userId: string; readonly roles: readonly string[] } | null;
+/** A user or a service that acts; `null` where the operator acts from the command line, and may do anything. */
+export type Actor = {
+  /** `usr_…` or `svc_…`. */
+  readonly id: string;
+  /** Whether the actor holds all that a grant covers. */
+  readonly holds: (grant: string) => boolean;
+} | null;
 
 /** Refuses to hand out what the actor does not hold. @throws Refusal PRIVILEGE_ESCALATION. */
-export function refuseEscalation(actor: Actor, grants: readonly string[], table: Pick<RoleTable, "grants">): void {
-  if (actor === null) return;
-  if (grants.some((grant) => !table.grants(actor.roles, grant))) throw new Refusal("PRIVILEGE_ESCALATION");
+export function refuseEscalation(actor: Actor, grants: readonly string[]): void {
+  if (actor !== null && !grants.every(actor.holds)) throw new Refusal("PRIVILEGE_ESCALATION");
 }

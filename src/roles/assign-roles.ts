@@ -3,7 +3,6 @@
  * their owners refresh and go on. Somebody always holds `admin`.
  */
 import type { Audit } from "../audit/audit.ts";
-import type { RoleTable } from "../check/role-table.ts";
 import { Refusal } from "../errors.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { voidPrivileges } from "../revocations/entries.ts";
@@ -24,11 +23,7 @@ export type AssignRoles = (
 ) => Promise<{ readonly revision: number; readonly user: UserRow }>;
 
 /** An {@link AssignRoles}. */
-export function createRoleAssignment(deps: {
-  readonly commit: Commit;
-  readonly table: Pick<RoleTable, "grants">;
-  readonly audit: Audit;
-}): AssignRoles {
+export function createRoleAssignment(deps: { readonly commit: Commit; readonly audit: Audit }): AssignRoles {
   return (userId, roles, actor) => deps.commit((tx) => assign(tx, userId, roles, actor));
 
   async function assign(tx: Tx, userId: string, roles: readonly string[], actor: Actor) {
@@ -40,7 +35,7 @@ export function createRoleAssignment(deps: {
     }
     await replaceRoles(tx.db, userId, roles);
     const revision = await voidPrivileges(tx, userId);
-    await deps.audit.record(tx, { kind: "roles_assigned", userId, actor: actor?.userId ?? null, details: { roles } });
+    await deps.audit.record(tx, { kind: "roles_assigned", userId, actor: actor?.id ?? null, details: { roles } });
     return { revision, user: { ...user, epoch: user.epoch + 1, roles: [...roles].sort() } };
   }
 
@@ -52,7 +47,6 @@ export function createRoleAssignment(deps: {
     refuseEscalation(
       actor,
       added.flatMap(({ permissions }) => permissions),
-      deps.table,
     );
   }
 }

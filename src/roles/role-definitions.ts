@@ -4,7 +4,6 @@
  * the log and holds for tokens that are out; nobody can grant what it lacks itself.
  */
 import type { Audit } from "../audit/audit.ts";
-import type { RoleTable } from "../check/role-table.ts";
 import { Refusal } from "../errors.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceRole } from "../revocations/entries.ts";
@@ -40,19 +39,18 @@ export type RoleDefinitions = {
 
 type RoleDefinitionsDeps = {
   readonly commit: Commit;
-  readonly table: Pick<RoleTable, "grants">;
   readonly audit: Audit;
   /** The longest life of any access token, in milliseconds: so long may one carry a role that is gone. */
   readonly maxAccessTtlMs: () => number;
 };
 
 /** {@link RoleDefinitions} in the database. */
-export function createRoleDefinitions({ commit, table, audit, maxAccessTtlMs }: RoleDefinitionsDeps): RoleDefinitions {
+export function createRoleDefinitions({ commit, audit, maxAccessTtlMs }: RoleDefinitionsDeps): RoleDefinitions {
   async function save(tx: Tx, name: string, permissions: readonly string[], actor: Actor) {
     if ((await findRole(tx.db, name)) === null) await refuseNewName(tx, name);
     await saveRole(tx.db, name, permissions);
     const revision = await announceRole(tx, name, permissions, maxAccessTtlMs());
-    await audit.record(tx, { kind: "role_set", actor: actor?.userId ?? null, details: { role: name, permissions } });
+    await audit.record(tx, { kind: "role_set", actor: actor?.id ?? null, details: { role: name, permissions } });
     const role = await findRole(tx.db, name);
     if (role === null) throw new Error("a role that was just set is missing");
     return { revision, role };
@@ -72,14 +70,14 @@ export function createRoleDefinitions({ commit, table, audit, maxAccessTtlMs }: 
     if (await isRoleInUse(tx.db, name)) throw new Refusal("ROLE_IN_USE");
     await buryRole(tx, name);
     const revision = await announceRole(tx, name, null, maxAccessTtlMs());
-    await audit.record(tx, { kind: "role_deleted", actor: actor?.userId ?? null, details: { role: name } });
+    await audit.record(tx, { kind: "role_deleted", actor: actor?.id ?? null, details: { role: name } });
     return { revision };
   }
 
   return {
     async set(name, permissions, actor) {
       if (name === ADMIN) throw new Refusal("ROLE_BUILT_IN");
-      refuseEscalation(actor, permissions, table);
+      refuseEscalation(actor, permissions);
       return commit((tx) => save(tx, name, permissions, actor));
     },
     delete: (name, actor) => commit((tx) => bury(tx, name, actor)),

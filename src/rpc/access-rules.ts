@@ -13,8 +13,11 @@ export class AccessRuleError extends Error {
   override readonly name = "AccessRuleError";
 }
 
+/** The rule of a method that the operator leaves to services: any credential of a service will do, no user's. */
+export const ANY_SERVICE = "any service";
+
 /** The rule of each method. */
-export type AccessRules = ReadonlyMap<DescMethod, Rule>;
+export type AccessRules = ReadonlyMap<DescMethod, Rule | typeof ANY_SERVICE>;
 
 /** Methods of others, which carry no option of ours and tell nothing but what everybody may know. */
 const PUBLIC_SERVICES: ReadonlySet<string> = new Set([
@@ -39,6 +42,11 @@ export function readAccessRules(services: readonly DescService[]): AccessRules {
   }
   if (faults.length > 0) throw new AccessRuleError(`the services cannot be guarded:\n  ${faults.join("\n  ")}`);
   return rules;
+}
+
+/** The rules with `methods` left to services, whatever their permissions. */
+export function forServicesOnly(rules: AccessRules, methods: readonly DescMethod[]): AccessRules {
+  return new Map([...rules].map(([method, rule]) => [method, methods.includes(method) ? ANY_SERVICE : rule]));
 }
 
 function statedRule(method: DescMethod): AccessRule | null {

@@ -8,7 +8,7 @@ import { listLiveSessions } from "../store/queries/sessions.ts";
 import { findUser } from "../store/queries/users.ts";
 import type { Store } from "../store/store.ts";
 import type { PageTokens } from "../tokens/page-token.ts";
-import { callerOf } from "./caller.ts";
+import { userOf } from "./caller.ts";
 import { toRevision, toSession, toUser } from "./messages.ts";
 import { fetchPage } from "./paging.ts";
 
@@ -25,12 +25,12 @@ export function createAccountService(deps: AccountServiceDeps): ServiceImpl<type
   const { read, revokeOwnSession, pageTokens, knowledge, clock } = deps;
   return {
     async getAccount(_request, context) {
-      const user = await read((db) => findUser(db, "id", callerOf(context).userId));
+      const user = await read((db) => findUser(db, "id", userOf(context).userId));
       if (user === null) throw new Refusal("SESSION_REVOKED");
       return { user: toUser(user) };
     },
     async listSessions(request, context) {
-      const { userId, sessionId } = callerOf(context);
+      const { userId, sessionId } = userOf(context);
       const page = await fetchPage(
         request,
         ["sessions", userId],
@@ -44,7 +44,7 @@ export function createAccountService(deps: AccountServiceDeps): ServiceImpl<type
       };
     },
     async revokeSession({ sessionId }, context) {
-      const { revision } = await revokeOwnSession(callerOf(context).userId, sessionId);
+      const { revision } = await revokeOwnSession(userOf(context).userId, sessionId);
       return { revision: toRevision({ logId: knowledge.logId(), number: revision ?? knowledge.revision() }) };
     },
   };

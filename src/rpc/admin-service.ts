@@ -9,7 +9,7 @@ import { findUser, listUsers, type UserRow } from "../store/queries/users.ts";
 import type { Queries, Store } from "../store/store.ts";
 import type { PageTokens } from "../tokens/page-token.ts";
 import { findByEmail, findByUsername } from "../users/find-user.ts";
-import { callerOf } from "./caller.ts";
+import { actorOf } from "./caller.ts";
 import { toRevision, toRole, toUser } from "./messages.ts";
 import { fetchPage } from "./paging.ts";
 
@@ -18,12 +18,13 @@ type AdminServiceDeps = {
   readonly assignRoles: AssignRoles;
   readonly roleDefinitions: RoleDefinitions;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
 };
 
 /** `AdminService`: users and roles. */
 export function createAdminService(deps: AdminServiceDeps): ServiceImpl<typeof AdminService> {
   const { read, assignRoles, roleDefinitions, pageTokens, knowledge } = deps;
+  const { roles } = knowledge;
   const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
   return {
     async listUsers(request) {
@@ -42,8 +43,8 @@ export function createAdminService(deps: AdminServiceDeps): ServiceImpl<typeof A
       if (user === null) throw new Refusal("USER_NOT_FOUND");
       return { user: toUser(user) };
     },
-    async setUserRoles({ userId, roles }, context) {
-      const { revision, user } = await assignRoles(userId, roles, callerOf(context));
+    async setUserRoles(request, context) {
+      const { revision, user } = await assignRoles(request.userId, request.roles, actorOf(context, roles));
       return { revision: revisionOf(revision), user: toUser(user) };
     },
     async listRoles(request) {
@@ -57,11 +58,11 @@ export function createAdminService(deps: AdminServiceDeps): ServiceImpl<typeof A
       return { roles: page.items.map(toRole), nextPageToken: page.nextPageToken };
     },
     async setRole({ name, permissions }, context) {
-      const { revision, role } = await roleDefinitions.set(name, permissions, callerOf(context));
+      const { revision, role } = await roleDefinitions.set(name, permissions, actorOf(context, roles));
       return { revision: revisionOf(revision), role: toRole(role) };
     },
     async deleteRole({ name }, context) {
-      const { revision } = await roleDefinitions.delete(name, callerOf(context));
+      const { revision } = await roleDefinitions.delete(name, actorOf(context, roles));
       return { revision: revisionOf(revision) };
     },
   };

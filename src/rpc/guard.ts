@@ -6,35 +6,65 @@
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
 import type { Checker } from "../check/checker.ts";
 import type { Denied, Principal } from "../check/decision.ts";
-import type { Rule } from "../check/rule.ts";
+import { type Rule, serviceViolationOf } from "../check/rule.ts";
+import { API_KEY_PREFIX, type ServicePrincipal, type ServiceTable } from "../check/service-table.ts";
 import { Refusal } from "../errors.ts";
 import { OWN_AUDIENCE } from "../tokens/audience-policy.ts";
-import type { AccessRules } from "./access-rules.ts";
+import { type AccessRules, ANY_SERVICE } from "./access-rules.ts";
 import { bearerToken } from "./bearer.ts";
-import { type Call, callKey } from "./call.ts";
+import { callKey } from "./call.ts";
+
+/** Who calls a guarded RPC. */
+export type Caller =
+  | { readonly kind: "user"; readonly principal: Principal }
+  | { readonly kind: "service"; readonly principal: ServicePrincipal };
 
 /** Who calls; `null` behind a public rule. */
-export const principalKey = createContextKey<Principal | null>(null, { description: "principal" });
+export const callerKey = createContextKey<Caller | null>(null, { description: "caller" });
+
+/** What the guard decides by. */
+export type GuardDeps = {
+  readonly rules: AccessRules;
+  readonly checker: Pick<Checker, "check">;
+  readonly services: Pick<ServiceTable, "find">;
+  readonly noteServiceUse: (serviceId: string) => void;
+};
 
 /** The guard over `rules`. */
-export function createGuard({ checker, rules }: { checker: Checker; rules: AccessRules }): Interceptor {
-  async function admit(call: Call, rule: Rule): Promise<Principal | null> {
-    const token = bearerToken(call.authorization);
-    if (rule.public) return null;
+export function createGuard({ rules, checker, services, noteServiceUse }: GuardDeps): Interceptor {
+  async function admit(token: string, rule: Rule | typeof ANY_SERVICE): Promise<Caller | null> {
+    if (rule !== ANY_SERVICE && rule.public) return null;
+    if (rule === ANY_SERVICE || token.startsWith(API_KEY_PREFIX)) return admitService(token, rule);
     const decision = await checker.check({ token, audience: OWN_AUDIENCE, rule });
     if (!decision.granted) throw refusalOf(decision);
-    call.outcome.subject = decision.principal.userId;
-    return decision.principal;
+    return { kind: "user", principal: decision.principal };
+  }
+
+  function admitService(apiKey: string, rule: Rule | typeof ANY_SERVICE): Caller {
+    if (apiKey === "") throw new Refusal("TOKEN_MISSING", { message: "send a service's API key in authorization" });
+    const principal = services.find(apiKey);
+    if (principal === null) throw new Refusal("TOKEN_INVALID", { message: "not the API key of a service" });
+    const violation = rule === ANY_SERVICE ? null : serviceViolationOf(rule, principal);
+    if (violation !== null) throw refusalOf(violation);
+    noteServiceUse(principal.serviceId);
+    return { kind: "service", principal };
   }
 
   return (next) => async (request) => {
     const rule = rules.get(request.method);
     if (rule === undefined)
-      throw new Refusal("PERMISSION_MISSING", { cause: new Error("the method has no access rule") });
-    const principal = await admit(request.contextValues.get(callKey), rule);
-    request.contextValues.set(principalKey, principal);
+      throw new Refusal("PERMISSION_MISSING", { cause: new Error("a method without an access rule") });
+    const call = request.contextValues.get(callKey);
+    const caller = await admit(bearerToken(call.authorization), rule);
+    if (caller !== null) call.outcome.subject = idOf(caller);
+    request.contextValues.set(callerKey, caller);
     return next(request);
   };
+}
+
+/** The user's or the service's id. */
+export function idOf({ kind, principal }: Caller): string {
+  return kind === "user" ? principal.userId : principal.serviceId;
 }
 
 function refusalOf({ reason, missingRoles, missingPermissions }: Denied): Refusal {

@@ -1,15 +1,13 @@
 /** The chain that every RPC goes through, outermost first. The order is part of the design. */
 import type { Interceptor } from "@connectrpc/connect";
-import type { Checker } from "../check/checker.ts";
-import type { AccessRules } from "./access-rules.ts";
-import { createGuard } from "./guard.ts";
+import { createGuard, type GuardDeps } from "./guard.ts";
 import { keepDeadline } from "./keep-deadline.ts";
 import { mapErrors } from "./map-errors.ts";
 import { observe } from "./observe.ts";
 import { createValidation } from "./validate.ts";
 
 /** The chain, in order. */
-export function createInterceptors(deps: { readonly checker: Checker; readonly rules: AccessRules }): Interceptor[] {
+export function createInterceptors(deps: GuardDeps): Interceptor[] {
   return [
     // Sees what the client sees, so it stands outside of everything that makes answers.
     observe,

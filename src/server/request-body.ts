@@ -47,26 +47,29 @@ function gone(): ConnectError {
 
 /**
  * Deals with what is still to come of a body when its answer is on its way.
- * HTTP/2 has a frame to say "enough" (RFC 9113 section 8.1); on HTTP/1 a
- * little more is read and dropped, since a client that is cut off while it
- * sends may never look at the answer, and then the connection is cut.
+ * HTTP/2 has a frame to say "enough" (RFC 9113 section 8.1), and what the client
+ * may send until then is bounded. On HTTP/1 a little more is read and dropped,
+ * since a client that is cut off while it sends may never look at the answer;
+ * then the connection is cut.
  */
 export function discardRest(request: WireRequest, response: WireResponse, lingerMs: number): void {
   if (request.complete) return;
-  const enough = () => {
-    if ("stream" in request) request.stream.close(constants.NGHTTP2_NO_ERROR);
-    else request.socket.destroy();
-  };
-  const timer = setTimeout(enough, lingerMs);
+  request.removeAllListeners("readable");
   if ("stream" in request) {
+    const timer = setTimeout(() => {
+      request.stream.close(constants.NGHTTP2_NO_ERROR);
+      // Node keeps a closed stream until somebody has read what had come.
+      request.resume();
+    }, lingerMs);
     response.once("close", () => clearTimeout(timer));
     return;
   }
-  let left: number = BOUNDS.discardedBytes;
-  request.removeAllListeners("readable");
+  const { socket } = request;
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
   request.once("close", () => clearTimeout(timer));
+  let left: number = BOUNDS.discardedBytes;
   request.on("data", (chunk: Buffer) => {
     left -= chunk.length;
-    if (left < 0) enough();
+    if (left < 0) socket.destroy();
   });
 }

@@ -20,6 +20,12 @@ type RpcsDeps = {
   readonly healthMs: number;
 };
 
+/**
+ * JSON is UTF-8 (RFC 8259 section 8.1). Left to itself, the library puts U+FFFD for
+ * what is not, and passwords that differ there would become one.
+ */
+const JSON_OPTIONS = { ignoreUnknownFields: true, textDecoder: new TextDecoder("utf-8", { fatal: true }) };
+
 /** Handlers by path, `/package.Service/Method`: ours, health's and reflection's, behind the same interceptors. */
 export function createRpcs(deps: RpcsDeps): ReadonlyMap<string, UniversalHandler> {
   const { serviceNames, isServing } = deps;
@@ -28,6 +34,7 @@ export function createRpcs(deps: RpcsDeps): ReadonlyMap<string, UniversalHandler
     writeMaxBytes: LIMITS.responseBytes,
     // Not brotli: at the library's setting a large answer would take a thread for seconds.
     acceptCompression: [compressionGzip],
+    jsonOptions: JSON_OPTIONS,
     interceptors: [...deps.interceptors],
   });
   const health = createHealth({

@@ -3,8 +3,8 @@
  * knows nothing of passwords or tokens. Lifetimes: a session dies when it is not
  * refreshed for the idle time, and in any case after the absolute time.
  */
-import { createHash } from "node:crypto";
 import type { Random } from "../lib/random.ts";
+import { sha256 } from "../lib/sha256.ts";
 import {
   insertSession,
   noteAccessExpiry,
@@ -69,7 +69,7 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
     const current = session.generation;
     const exchangedAt =
       presented === current - 1 ? session.rotated_at : await rotationTime(tx.db, session.id, presented);
-    const isSameAttempt = attemptId.length > 0 && session.attempt_hash === hashOf(attemptId);
+    const isSameAttempt = attemptId.length > 0 && session.attempt_hash === sha256(attemptId);
     return judgeRefresh({ presented, current, exchangedAt, isSameAttempt, now: tx.now, graceMs: times.refreshGraceMs });
   }
 
@@ -77,7 +77,7 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
     const next = {
       generation: session.generation + 1,
       rotated_at: tx.now,
-      attempt_hash: attemptId.length > 0 ? hashOf(attemptId) : null,
+      attempt_hash: attemptId.length > 0 ? sha256(attemptId) : null,
       refresh_expires_at: Math.min(wholeSecond(tx.now + times.refreshIdleTtlMs), session.absolute_expires_at),
       access_expires_at: Math.max(accessExpiry(tx.now, times.accessTokenTtlMs), session.access_expires_at),
     };
@@ -106,10 +106,6 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
 export function audiencesOf(session: SessionRow): readonly string[] {
   const audiences: unknown = JSON.parse(session.audiences);
   return Array.isArray(audiences) ? audiences.map(String) : [];
-}
-
-function hashOf(attemptId: Uint8Array): string {
-  return createHash("sha256").update(attemptId).digest("base64url");
 }
 
 /** Tokens tell their expiry in whole seconds; so that the row and the token agree, it is one. */

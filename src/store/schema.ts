@@ -70,8 +70,8 @@ type RevocationLogTable = {
 
 type RevocationsTable = {
   revision: number;
-  kind: "session_ended" | "user_epoch" | "role_changed" | "keys_changed";
-  /** A session id, user id, role name or key id. */
+  kind: "session_ended" | "user_epoch" | "role_changed" | "keys_changed" | "services_changed";
+  /** A session id, user id, role name, key id or service id. */
   subject: string;
   /** `user_epoch`: the epoch. `role_changed`: JSON array of grants, `null` where the role was deleted. */
   value: string | null;
@@ -92,6 +92,21 @@ type SigningKeysTable = {
   created_at: number;
   /** When the last token that it signed is dead; set on retirement. */
   expires_at: number | null;
+};
+
+type ServicesTable = {
+  /** `svc_` and a UUIDv7. */
+  id: string;
+  /** What people call it; unique among those that are not revoked. */
+  name: string;
+  /** SHA-256 of the API key, base64url. The key has 256 random bits: nothing slower is needed. */
+  key_hash: string;
+  /** JSON array of permissions. */
+  permissions: string;
+  created_at: number;
+  /** Within a minute; `null` if it was never used. */
+  last_used_at: number | null;
+  revoked_at: number | null;
 };
 
 type AuditEventsTable = {
@@ -121,6 +136,7 @@ export type Schema = {
   revocation_log: RevocationLogTable;
   revocations: RevocationsTable;
   signing_keys: SigningKeysTable;
+  services: ServicesTable;
   audit_events: AuditEventsTable;
   meta: MetaTable;
 };

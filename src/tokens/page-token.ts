@@ -4,6 +4,7 @@
  */
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../errors.ts";
+import { decodeBase64Url, encodeBase64Url } from "../lib/base64url.ts";
 import type { KeyRing } from "./key-ring.ts";
 
 /** Seals and opens page tokens. */
@@ -26,13 +27,14 @@ export function createPageTokens(keys: Pick<KeyRing, "refreshKey">): PageTokens 
   }
 
   return {
-    seal: (listing, position) =>
-      `${Buffer.from(position).toString("base64url")}.${mac(listing, position).toString("base64url")}`,
+    seal: (listing, position) => `${encodeBase64Url(Buffer.from(position))}.${encodeBase64Url(mac(listing, position))}`,
     open(listing, token) {
       if (token === "") return "";
-      const [encoded = "", tag = ""] = token.split(".");
-      const position = Buffer.from(encoded, "base64url").toString();
-      const given = Buffer.from(tag, "base64url");
+      const [encoded = "", tag = "", ...more] = token.split(".");
+      const bytes = decodeBase64Url(encoded);
+      const given = decodeBase64Url(tag);
+      if (bytes === null || given === null || more.length > 0) throw new Refusal("PAGE_TOKEN_INVALID");
+      const position = Buffer.from(bytes).toString();
       const expected = mac(listing, position);
       if (given.length !== expected.length || !timingSafeEqual(given, expected))
         throw new Refusal("PAGE_TOKEN_INVALID");

@@ -1,6 +1,6 @@
 /** Requests that make no sense are the caller's fault, and are said to be. */
 import { describe, expect, test } from "vitest";
-import { envelope, rawConnection, session2, VERSIONS } from "../support/wire-raw.ts";
+import { ask2, envelope, rawConnection, session2, VERSIONS } from "../support/wire-raw.ts";
 import { startWireServer, until } from "../support/wire-server.ts";
 
 const PATH = "/sallyport.auth.v1.AuthService/Authorize";
@@ -35,7 +35,7 @@ describe.each(VERSIONS)("over %s", (_version, ask) => {
       const answer = await ask(port, post("application/proto", bytes));
       expect(answer.status).toBe(400);
       expect(JSON.parse(answer.body.toString())).toMatchObject({ code: "invalid_argument" });
-      expect(await line({ event: "request" })).toMatchObject({ code: "INVALID_ARGUMENT", level: 30 });
+      expect(await line({ event: "request" })).toMatchObject({ code: "INVALID_ARGUMENT", level: "info" });
       expect(calls).toHaveLength(0);
     });
 
@@ -43,7 +43,7 @@ describe.each(VERSIONS)("over %s", (_version, ask) => {
       const { port, calls, line } = await startWireServer();
       const answer = await ask(port, post(type, envelope(bytes)));
       expect(answer.headers["grpc-status"]).toBe(INVALID_ARGUMENT);
-      expect(await line({ event: "request" })).toMatchObject({ code: "INVALID_ARGUMENT", level: 30 });
+      expect(await line({ event: "request" })).toMatchObject({ code: "INVALID_ARGUMENT", level: "info" });
       expect(calls).toHaveLength(0);
     });
   });
@@ -115,28 +115,46 @@ test.each(["a b", "[::1", "user@", "%", "a:99999999", " "])(
   },
 );
 
-test("an HTTP/2 request without an authority is 400, and the session goes on", async () => {
+test("an HTTP/2 request without an authority loses its stream, and the session goes on", async () => {
   const { port, calls } = await startWireServer();
   const { socket, received } = await rawConnection(port);
-  // :method POST, :scheme http, :path by name and value; no :authority (RFC 7541, static table).
+  // :method POST, :scheme http, :path and content-type by name and value (RFC 7541, static table).
   const path = Buffer.concat([Buffer.from([0x04, PATH.length]), Buffer.from(PATH)]);
   const type = Buffer.from("application/json");
   const block = Buffer.concat([Buffer.from([0x83, 0x86]), path, Buffer.from([0x0f, 0x10, type.length]), type]);
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
   const headers = Buffer.concat([Buffer.from([0, 0, block.length, 1, 5, 0, 0, 0, 1]), block]);
-  socket.write(
-    Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]), headers]),
-  );
-  await until(() => received().includes("names no host"), "the refusal");
-  expect(socket.destroyed).toBe(false);
+  socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), settings, headers]));
+  const reset = Buffer.from([0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+  await until(() => received().includes(reset), "RST_STREAM with PROTOCOL_ERROR");
+  const ping = Buffer.concat([Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0]), Buffer.from("12345678")]);
+  socket.write(ping);
+  await until(() => received().includes("12345678"), "the answer to a ping");
   expect(calls).toHaveLength(0);
 });
 
-test("an HTTP/2 request with an absurd path is answered like any other", async () => {
+test.each(["[::1", "a b", "%", "a:99999999"])(
+  "the authority %j makes no URL: 400 or a reset, and no harm",
+  async (host) => {
+    const { port, calls } = await startWireServer();
+    const session = session2(port);
+    const headers = { ":method": "POST", ":path": PATH, ":authority": host, "content-type": "application/json" };
+    const stream = session.request(headers);
+    const outcome = new Promise((resolve) => {
+      stream.on("response", (head) => resolve(head[":status"]));
+      stream.on("error", () => resolve(400));
+    });
+    stream.end("{}");
+    expect(await outcome).toBe(400);
+    expect((await ask2(port, { path: "/healthz" }, session)).status).toBe(200);
+    expect(calls).toHaveLength(0);
+  },
+);
+
+test("an HTTP/2 request for an absurd path is answered like any other", async () => {
   const { port } = await startWireServer();
   const session = session2(port);
-  for (const path of ["*", "no-slash", "/\u00e9", `/${"a".repeat(8000)}`, "//evil.example/"]) {
-    const stream = session.request({ ":path": path });
-    const status = new Promise((resolve) => stream.on("response", (head) => resolve(head[":status"])));
-    expect(await status).toBe(404);
+  for (const path of [`/${"a".repeat(8000)}`, "//evil.example/", "/\\", "/#", "/a?b?c#d", "/%00"]) {
+    expect((await ask2(port, { path }, session)).status).toBe(404);
   }
 });

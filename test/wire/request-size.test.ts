@@ -56,7 +56,7 @@ describe.each(VERSIONS)("over %s", (_version, ask) => {
         expect(statusOf(answer)).toBe(refused);
       }
       expect(calls).toHaveLength(0);
-      expect(await line({ code: "RESOURCE_EXHAUSTED" })).toMatchObject({ event: "request", level: 30 });
+      expect(await line({ code: "RESOURCE_EXHAUSTED" })).toMatchObject({ event: "request", level: "info" });
     });
   });
 

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Users, roles, sessions, the revocation log, keys and audit. */
+/** Users, roles, sessions, the revocation log, keys, services and audit. */
 export const core: Migration = {
   async up(db) {
     await accounts(db);
@@ -104,6 +104,16 @@ async function housekeeping(db: Kysely<unknown>): Promise<void> {
     .addColumn("private_jwe", "text", (column) => column.notNull())
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("expires_at", "bigint")
+    .execute();
+  await db.schema
+    .createTable("services")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("name", "text", (column) => column.notNull())
+    .addColumn("key_hash", "text", (column) => column.notNull().unique())
+    .addColumn("permissions", "text", (column) => column.notNull())
+    .addColumn("created_at", "bigint", (column) => column.notNull())
+    .addColumn("last_used_at", "bigint")
+    .addColumn("revoked_at", "bigint")
     .execute();
   await db.schema
     .createTable("audit_events")

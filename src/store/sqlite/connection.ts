@@ -1,6 +1,8 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { isSqliteError } from "./outage.ts";
 
 /** The oldest library without the WAL-reset bug, which could lose a commit. */
 const OLDEST = [3, 51, 3] as const;
@@ -10,6 +12,7 @@ const APPLICATION_ID = 0x53_41_4c_59;
 
 /** How long to wait for another process that starts at the same time. */
 const PATIENT_MS = 10_000;
+const RETRY_MS = 5;
 
 /** An open SQLite file. */
 export type Connection = Database.Database;
@@ -24,7 +27,7 @@ export class UnusableDatabase extends Error {
  * commit is on disk when it returns), foreign keys. Makes the file if there is none.
  * @throws UnusableDatabase if the library is too old or the file is another application's.
  */
-export function openConnection(file: string): Connection {
+export async function openConnection(file: string): Promise<Connection> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   // SQLite would make it readable by others; what it makes beside it takes the same mode.
   closeSync(openSync(file, "a", 0o600));
@@ -33,7 +36,7 @@ export function openConnection(file: string): Connection {
     refuseOldLibrary(connection);
     connection.pragma(`busy_timeout = ${PATIENT_MS}`);
     claim(connection, file);
-    connection.pragma("journal_mode = WAL");
+    await switchToWal(connection);
     connection.pragma("synchronous = FULL");
     connection.pragma("foreign_keys = ON");
     connection.pragma("trusted_schema = OFF");
@@ -54,11 +57,29 @@ function refuseOldLibrary(connection: Connection): void {
 }
 
 function claim(connection: Connection, file: string): void {
-  const applicationId = connection.pragma("application_id", { simple: true });
-  if (applicationId === APPLICATION_ID) return;
-  const tables = connection.prepare("select count(*) from sqlite_schema").pluck().get();
-  if (applicationId !== 0 || tables !== 0) {
-    throw new UnusableDatabase(`${file} belongs to another application; set SALLYPORT_DATA_DIR to another folder`);
+  const isOurs = () => connection.pragma("application_id", { simple: true }) === APPLICATION_ID;
+  if (isOurs()) return;
+  // Under the write lock: another process may be making the database at this moment.
+  const markAsOurs = connection.transaction(() => {
+    if (isOurs()) return;
+    const tables = connection.prepare("select count(*) from sqlite_schema").pluck().get();
+    if (connection.pragma("application_id", { simple: true }) !== 0 || tables !== 0) {
+      throw new UnusableDatabase(`${file} belongs to another application; set SALLYPORT_DATA_DIR to another folder`);
+    }
+    connection.pragma(`application_id = ${APPLICATION_ID}`);
+  });
+  markAsOurs.immediate();
+}
+
+/** Waits between tries by itself: for this one change of lock SQLite does not heed the busy timeout. */
+async function switchToWal(connection: Connection): Promise<void> {
+  for (let waited = 0; ; waited += RETRY_MS) {
+    try {
+      connection.pragma("journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (!isSqliteError(error, /^SQLITE_BUSY/) || waited >= PATIENT_MS) throw error;
+      await pause(RETRY_MS);
+    }
   }
-  connection.pragma(`application_id = ${APPLICATION_ID}`);
 }

@@ -28,11 +28,11 @@ type SqliteStoreOptions = {
  * @throws UnusableDatabase if it cannot serve, or was written by a newer version.
  */
 export async function openSqliteStore({ file, clock }: SqliteStoreOptions): Promise<Store> {
-  const writer = openConnection(file);
+  const writer = await openConnection(file);
   try {
     const db = new Kysely<Schema>({ dialect: sqliteDialect(writer) });
     await migrate(db);
-    const reader = openConnection(file);
+    const reader = await openConnection(file);
     for (const connection of [writer, reader]) connection.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return createStore(writer, db, reader, clock);
   } catch (error) {
@@ -43,7 +43,7 @@ export async function openSqliteStore({ file, clock }: SqliteStoreOptions): Prom
 
 /** Makes or updates the schema of the file and closes it; the names of the migrations that were run. */
 export async function migrateSqliteFile(file: string): Promise<readonly string[]> {
-  const connection = openConnection(file);
+  const connection = await openConnection(file);
   try {
     return await migrate(new Kysely<Schema>({ dialect: sqliteDialect(connection) }));
   } finally {

@@ -1,0 +1,63 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { liveServices } from "../store/queries/services.ts";
+import { say, withCore } from "./context.ts";
+
+/** A permission as roles and services hold them. */
+const GRANT = /^(\*|[a-z][a-z0-9_.-]*(:[a-z][a-z0-9_.-]*)*(:\*)?)$/;
+const NAME = /^[a-z][a-z0-9_.-]{0,63}$/;
+
+/** `sallyport services …`: credentials of backends. */
+export function addServicesCommands(program: Command): void {
+  const services = program.command("services").description("credentials of backends that call on their own behalf");
+  services
+    .command("create")
+    .description("make a credential; its API key is printed once and kept nowhere")
+    .argument("<name>", "lower-case letters, digits, _ . -", parseName)
+    .option("--permission <permission...>", "what it may do, such as users:read", parseGrant, [])
+    .action(create);
+  services
+    .command("list")
+    .description("list credentials: id, name, permissions, when made, when last used")
+    .option("--json", "as JSON, one a line")
+    .action(list);
+  services
+    .command("revoke")
+    .description("end a credential for good; a running server obeys within half a second")
+    .argument("<name>")
+    .action(revoke);
+}
+
+async function create(name: string, { permission }: { readonly permission: readonly string[] }): Promise<void> {
+  const { apiKey } = await withCore((core) => core.services.create(name, [...new Set(permission)], null));
+  say(apiKey);
+}
+
+async function list({ json }: { readonly json?: boolean }): Promise<void> {
+  const rows = await withCore(({ store }) => store.read(liveServices));
+  for (const { id, name, permissions, created_at, last_used_at } of rows) {
+    const grants: readonly string[] = JSON.parse(permissions);
+    const service = { id, name, permissions: grants, created: toDate(created_at), lastUsed: toDate(last_used_at) };
+    const columns = [id, name, grants.join(",") || "-", service.created, service.lastUsed ?? "never"];
+    say(json ? JSON.stringify(service) : columns.join("  "));
+  }
+}
+
+async function revoke(name: string): Promise<void> {
+  const { revision } = await withCore((core) => core.services.revoke(name, null));
+  say(`revoked ${name} as of revision ${revision}`);
+}
+
+function parseName(text: string): string {
+  if (!NAME.test(text))
+    throw new InvalidArgumentError("use 1 to 64 lower-case letters, digits, _ . - with a letter first");
+  return text;
+}
+
+function parseGrant(text: string, before: readonly string[]): readonly string[] {
+  if (!GRANT.test(text)) throw new InvalidArgumentError("a permission looks like orders:read, orders:* or *");
+  return [...before, text];
+}
+
+function toDate(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : new Date(milliseconds).toISOString();
+}
