@@ -1,6 +1,6 @@
 /** The tables of the README that tell what the code says: settings and errors. */
-import { SETTINGS } from "../src/config.ts";
 import { REASONS } from "../src/errors.ts";
+import { SETTINGS } from "../src/settings.ts";
 
 /** Each table by the name of its marks: `<!-- settings -->` … `<!-- /settings -->`. */
 export const TABLES = { settings: settingsTable, errors: errorsTable } as const;

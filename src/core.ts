@@ -31,11 +31,15 @@ import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
 import { createAccessTokenIssuer } from "./tokens/access-token-issuer.ts";
 import { createAudiencePolicy } from "./tokens/audience-policy.ts";
 import { claimDatabase } from "./tokens/claim-database.ts";
+import { declareRestored } from "./tokens/declare-restored.ts";
 import { ensureKeys, rotateKeys } from "./tokens/key-life.ts";
 import { createKeyRing } from "./tokens/key-ring.ts";
 import { loadMasterKeys } from "./tokens/master-key.ts";
 import { createPageTokens } from "./tokens/page-token.ts";
 import { createRefreshTokens } from "./tokens/refresh-token.ts";
+import { rewrapKeys } from "./tokens/rewrap-keys.ts";
+import { withdrawKey } from "./tokens/withdraw-key.ts";
+import { createAccountState } from "./users/account-state.ts";
 import { createUserCreator } from "./users/create-user.ts";
 import { createSignup } from "./users/signup.ts";
 
@@ -64,7 +68,15 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
     const mayCreate = (await store.read(listKeys)).length === 0;
     const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });
     const audit = createAudit({ random, log });
-    const keyLife = { store, masterKeys, algorithm: config.signingAlgorithm, audit, clock, random };
+    const keyLife = {
+      store,
+      masterKeys,
+      algorithm: config.signingAlgorithm,
+      jwksCacheLifeMs: LIMITS.jwksCacheLifeMs,
+      audit,
+      clock,
+      random,
+    };
     await ensureKeys(keyLife);
     await claimDatabase({ store, issuer: config.issuer, accessTokenTtlMs: config.accessTokenTtlMs, random, log });
 
@@ -108,6 +120,7 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
       waitForRevision: createWaitForRevision({ knowledge, follower }),
       pageTokens: createPageTokens(keys),
       createUser,
+      accountState: createAccountState({ read: store.read, commit, hasher, audit }),
       signup: createSignup({ createUser, signupRoles: config.signupRoles }),
       login: createLogin({ read: store.read, commit, hasher, sessions, audiences, issueTokenPair, audit }),
       refresh: createRefresh({ commit, refreshTokens, sessions, audiences, issueTokenPair, audit, clock }),
@@ -118,6 +131,9 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
       services: createServices({ commit, audit, random }),
       serviceUse,
       rotateKeys: (force: boolean) => rotateKeys(keyLife, force),
+      withdrawKey: (kid: string, actorId: string | null) => withdrawKey(keyLife, kid, actorId),
+      rewrapKeys: () => rewrapKeys({ store, masterKeys }),
+      declareRestored: () => declareRestored(keyLife),
       async close() {
         follower.stop();
         await serviceUse.flush();

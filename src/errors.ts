@@ -95,6 +95,7 @@ export const REASONS = {
   TOO_MANY_ROLES: { code: "FailedPrecondition", message: "there are as many roles as there may be; delete one first" },
   SERVICE_NAME_TAKEN: { code: "AlreadyExists", message: "a service of this name exists; revoke it first" },
   SERVICE_NOT_FOUND: { code: "NotFound", message: "there is no such service" },
+  KEY_NOT_FOUND: { code: "NotFound", message: "there is no such signing key" },
   REVISION_UNKNOWN: {
     code: "FailedPrecondition",
     message: "the database does not have this revision; forget it and start over",

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { addKeysCommands } from "./cli/keys.ts";
 import { addMigrateCommand } from "./cli/migrate.ts";
+import { addRestoredCommand } from "./cli/restored.ts";
 import { addServeCommand } from "./cli/serve.ts";
 import { addServicesCommands } from "./cli/services.ts";
 import { addUsersCommands } from "./cli/users.ts";
@@ -22,6 +23,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   addUsersCommands(program);
   addServicesCommands(program);
   addKeysCommands(program);
+  addRestoredCommand(program);
+  // A reader that has seen enough, such as `head`, is no fault.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
   try {
     await program.parseAsync([...argv]);
   } catch (error) {

@@ -12,6 +12,9 @@ import type { Tx } from "../store/store.ts";
 /** What may happen. */
 export type AuditKind =
   | "user_created"
+  | "user_disabled"
+  | "user_enabled"
+  | "password_set"
   | "login"
   | "login_refused"
   | "logout"
@@ -26,6 +29,8 @@ export type AuditKind =
   | "role_deleted"
   | "keys_created"
   | "keys_rotated"
+  | "key_withdrawn"
+  | "restored"
   | "service_created"
   | "service_revoked";
 

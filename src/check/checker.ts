@@ -26,7 +26,7 @@ export type Question = {
 /** Answers questions about tokens. */
 export type Checker = {
   readonly check: (question: Question) => Promise<Decision>;
-  /** The token if it is one of ours, whatever became of it since; `null` for anything else. */
+  /** The token if it is one of ours and its key is in force, whatever else became of it; `null` for anything else. */
   readonly identify: (token: string) => Promise<AccessToken | null>;
 };
 
@@ -49,10 +49,19 @@ export function createChecker(deps: CheckerDeps): Checker {
 
   async function identify(token: string): Promise<AccessToken | null> {
     const known = cache.get(token);
-    if (known !== undefined) return known;
+    if (known !== undefined && isInForce(known)) return known;
     const read = await readAccessToken(token, deps, clock.now());
-    if (read !== null && read.principal.expiresAt > clock.now()) cache.set(token, read);
+    if (read === null || !isInForce(read)) {
+      cache.delete(token);
+      return null;
+    }
+    if (read.principal.expiresAt > clock.now()) cache.set(token, read);
     return read;
+  }
+
+  /** Keys go while tokens are remembered, and while one is being read. */
+  function isInForce({ key }: AccessToken): boolean {
+    return keys.get(key.kid) === key;
   }
 
   async function check({ token, audience, rule }: Question): Promise<Decision> {
@@ -61,8 +70,10 @@ export function createChecker(deps: CheckerDeps): Checker {
     if (known === null) return denied("TOKEN_INVALID");
     const { principal } = known;
     const now = clock.now();
-    if (keys.get(known.key.kid) !== known.key) return forget(token, "TOKEN_INVALID");
-    if (principal.expiresAt <= now) return forget(token, "TOKEN_EXPIRED");
+    if (principal.expiresAt <= now) {
+      cache.delete(token);
+      return denied("TOKEN_EXPIRED");
+    }
     if (revocations.isSessionEnded(principal.sessionId)) return denied("SESSION_REVOKED");
     if (known.epoch < revocations.epochOf(principal.userId)) return denied("PRIVILEGES_CHANGED");
     if (!known.audiences.includes(audience)) return denied("AUDIENCE_MISMATCH");
@@ -70,11 +81,6 @@ export function createChecker(deps: CheckerDeps): Checker {
     if (violation !== null) return violation;
     const cacheForMs = Math.max(0, Math.min(asOf() + stalenessBoundMs, principal.expiresAt) - now);
     return { granted: true, principal, cacheForMs };
-  }
-
-  function forget(token: string, reason: "TOKEN_INVALID" | "TOKEN_EXPIRED"): Decision {
-    cache.delete(token);
-    return denied(reason);
   }
 
   return { check, identify };

@@ -28,3 +28,8 @@ export async function withCore<T>(work: (core: Core) => Promise<T>): Promise<T> 
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
+
+/** A time in ISO 8601, or `null` for none. */
+export function toDate(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : new Date(milliseconds).toISOString();
+}

@@ -18,8 +18,9 @@ const INTERRUPT = ["\u0003", "\u0004"];
 
 function ask(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // First of all: what is typed ahead of the question must not show either.
   stdin.setRawMode(true).setEncoding("utf8").resume();
+  stderr.write(question);
   return new Promise((resolve, reject) => {
     let typed: string[] = [];
     const end = (settle: () => void) => {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { liveServices } from "../store/queries/services.ts";
-import { say, withCore } from "./context.ts";
+import { say, toDate, withCore } from "./context.ts";
 
 /** A permission as roles and services hold them. */
 const GRANT = /^(\*|[a-z][a-z0-9_.-]*(:[a-z][a-z0-9_.-]*)*(:\*)?)$/;
@@ -56,8 +56,4 @@ function parseName(text: string): string {
 function parseGrant(text: string, before: readonly string[]): readonly string[] {
   if (!GRANT.test(text)) throw new InvalidArgumentError("a permission looks like orders:read, orders:* or *");
   return [...before, text];
-}
-
-function toDate(milliseconds: number | null): string | null {
-  return milliseconds === null ? null : new Date(milliseconds).toISOString();
 }

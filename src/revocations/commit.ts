@@ -10,11 +10,12 @@ export type Commit = <T extends { readonly revision: number | null }>(work: (tx:
 /** A {@link Commit} on `store`. */
 export function createCommit(deps: {
   readonly store: Pick<Store, "write">;
-  readonly follower: Pick<LogFollower, "readThrough">;
+  readonly follower: Pick<LogFollower, "catchUp">;
 }): Commit {
   return async function commit(work) {
     const result = await deps.store.write(work);
-    if (result.revision !== null) await deps.follower.readThrough(result.revision);
+    // Whatever memory holds: its revision may count in a log that was replaced a moment ago.
+    if (result.revision !== null) await deps.follower.catchUp();
     return result;
   };
 }

@@ -25,10 +25,8 @@ export type LogFollower = {
   readonly start: () => Promise<void>;
   /** Ends the poll. */
   readonly stop: () => void;
-  /** Reads the log to its end once; rejects if it cannot be read. */
+  /** Reads the log to its end by a read that begins after the call; rejects if it cannot be read. */
   readonly catchUp: () => Promise<void>;
-  /** Resolves once memory holds `revision`, which is committed. */
-  readonly readThrough: (revision: number) => Promise<void>;
 };
 
 type LogFollowerDeps = {
@@ -114,9 +112,6 @@ export function createLogFollower({ store, knowledge, loadKeys, clock, log }: Lo
     stop() {
       if (timer !== null) clearTimeout(timer);
       timer = null;
-    },
-    async readThrough(revision) {
-      while (knowledge.revision() < revision) await catchUp();
     },
   };
 }

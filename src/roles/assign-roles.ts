@@ -7,10 +7,10 @@ import { Refusal } from "../errors.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { voidPrivileges } from "../revocations/entries.ts";
 import { rolesNamed } from "../store/queries/roles.ts";
-import { isHeldByAnother, lockUser, replaceRoles, type UserRow } from "../store/queries/users.ts";
+import { lockUser, replaceRoles, type UserRow } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
 import { type Actor, refuseEscalation } from "./actor.ts";
-import { ADMIN } from "./role-definitions.ts";
+import { ADMIN, refuseLastAdmin } from "./last-admin.ts";
 
 /**
  * Replaces the roles of a user.
@@ -30,9 +30,7 @@ export function createRoleAssignment(deps: { readonly commit: Commit; readonly a
     const user = await lockUser(tx, userId);
     if (user === null) throw new Refusal("USER_NOT_FOUND");
     await refuseUngrantable(tx, roles, user, actor);
-    if (user.roles.includes(ADMIN) && !roles.includes(ADMIN) && !(await isHeldByAnother(tx.db, ADMIN, userId))) {
-      throw new Refusal("LAST_ADMIN");
-    }
+    if (!roles.includes(ADMIN)) await refuseLastAdmin(tx, user);
     await replaceRoles(tx.db, userId, roles);
     const revision = await voidPrivileges(tx, userId);
     await deps.audit.record(tx, { kind: "roles_assigned", userId, actor: actor?.id ?? null, details: { roles } });

@@ -18,9 +18,7 @@ import {
 } from "../store/queries/roles.ts";
 import type { Tx } from "../store/store.ts";
 import { type Actor, refuseEscalation } from "./actor.ts";
-
-/** The role that holds every permission. */
-export const ADMIN = "admin";
+import { ADMIN } from "./last-admin.ts";
 
 /** As many roles as a snapshot carries with ease. */
 const MAX_ROLES = 500;

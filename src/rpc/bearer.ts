@@ -12,7 +12,7 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 export function bearerToken(headers: readonly string[]): string {
   const [header, ...more] = headers;
   if (header === undefined) return "";
-  const token = BEARER.exec(header.trim())?.[1];
+  const token = BEARER.exec(header)?.[1];
   if (more.length > 0 || token === undefined) throw new Refusal("AUTHORIZATION_MALFORMED");
   if (token.length > MAX_TOKEN_LENGTH)
     throw invalidField("authorization", `must hold at most ${MAX_TOKEN_LENGTH} bytes`);

@@ -18,7 +18,7 @@ export const BOUNDS = {
   /** Connections of this process; more are closed as they come. */
   connections: 10_000,
   /** What is still read of a refused HTTP/1 request, in bytes, so that its sender gets to read the answer. */
-  discardedBytes: 256 * 1024,
+  discardedBytes: 1024 * 1024,
   /** Open `Health.Watch` streams; more get RESOURCE_EXHAUSTED. */
   healthWatchers: 100,
 } as const;

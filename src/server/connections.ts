@@ -7,8 +7,18 @@ import type { WireRequest } from "./wire.ts";
 export type Connection = {
   /** Remote address and port, `127.0.0.1:50000` or `[::1]:50000`. */
   readonly peer: string;
-  /** Of each request that is not answered yet: what to do if the connection goes first. */
-  readonly open: Set<() => void>;
+  /** Requests whose answers are not out yet. */
+  readonly open: Set<OpenRequest>;
+};
+
+/** A request whose answer is not out yet. */
+export type OpenRequest = {
+  /** True while the answer is being made; false while it only waits for the client to take it. */
+  readonly isPending: () => boolean;
+  /** Called when the connection breaks. */
+  readonly end: () => void;
+  /** Called when the connection is to end with this answer. */
+  readonly beLast: () => void;
 };
 
 /** Keeps account of connections. */
@@ -17,12 +27,14 @@ export type Connections = {
   readonly add: (socket: Socket) => void;
   /** A session speaks over this connection. */
   readonly bind: (session: Http2Session, socket: Socket) => void;
-  /** True while a request of this session is without its answer. */
+  /** True while an answer to a request of this session is being made. */
   readonly isBusy: (session: Http2Session) => boolean;
   /** The connection that a request came by, or `null` if it is gone. */
   readonly of: (request: WireRequest) => Connection | null;
-  /** True while any request is without its answer. */
+  /** True while the answer to any request is not out. */
   readonly busy: () => boolean;
+  /** Lets every connection end with what is being answered on it. */
+  readonly windUp: () => void;
   /** Cuts every connection. */
   readonly destroy: () => void;
 };
@@ -37,14 +49,17 @@ export function createConnections(): Connections {
       sockets.set(socket, connection);
       socket.once("close", () => {
         sockets.delete(socket);
-        for (const abandon of connection.open) abandon();
+        for (const request of connection.open) request.end();
       });
     },
     bind(session, socket) {
       const connection = sockets.get(socket);
       if (connection) sessions.set(session, connection);
     },
-    isBusy: (session) => (sessions.get(session)?.open.size ?? 0) > 0,
+    isBusy(session) {
+      for (const request of sessions.get(session)?.open ?? []) if (request.isPending()) return true;
+      return false;
+    },
     of(request) {
       if (!("stream" in request)) return sockets.get(request.socket) ?? null;
       const session = request.stream.session;
@@ -53,6 +68,9 @@ export function createConnections(): Connections {
     busy() {
       for (const { open } of sockets.values()) if (open.size > 0) return true;
       return false;
+    },
+    windUp() {
+      for (const { open } of sockets.values()) for (const request of open) request.beLast();
     },
     destroy() {
       for (const socket of sockets.keys()) socket.destroy();

@@ -13,6 +13,7 @@ import {
   answer,
   answerJson,
   answerMethodNotAllowed,
+  breakOff,
   pathOf,
   type RequestHandler,
   type WireRequest,
@@ -27,8 +28,6 @@ type DispatchDeps = {
   readonly routes: ReadonlyMap<string, RequestHandler>;
   readonly runRpc: ReturnType<typeof createRpcAdapter>;
   readonly setCorsHeaders: ReturnType<typeof createCors>;
-  /** True once HTTP/1 connections should end with the answer that is on its way. */
-  readonly isDraining: () => boolean;
   readonly lingerMs: number;
 };
 
@@ -39,7 +38,6 @@ export function createDispatch(deps: DispatchDeps): RequestHandler {
   return function dispatch(request, response) {
     const exchange = deps.beginExchange(request, response);
     response.setHeader("x-request-id", exchange.call.id);
-    if (deps.isDraining() && request.httpVersionMajor === 1) response.setHeader("connection", "close");
     exchange.protocol = protocolOf(request.headers["content-type"]);
     const path = pathOf(request);
     const isPreflight = deps.setCorsHeaders(request, response);
@@ -48,13 +46,17 @@ export function createDispatch(deps: DispatchDeps): RequestHandler {
       answerCall(handler, request, response, exchange);
       return;
     }
-    if (isPreflight) {
-      answer(response, 204, {});
-    } else if (handler) {
-      exchange.name = path;
-      answerMethodNotAllowed(request, response, handler.allowedMethods.join(", "));
-    } else {
-      answerRest(path, request, response, exchange);
+    try {
+      if (isPreflight) {
+        answer(response, 204, {});
+      } else if (handler) {
+        exchange.name = path;
+        answerMethodNotAllowed(request, response, handler.allowedMethods.join(", "));
+      } else {
+        answerRest(path, request, response, exchange);
+      }
+    } catch (fault) {
+      answerFault(fault, request, response, exchange);
     }
     exchange.answered = answeredWith(response.statusCode);
     discardRest(request, response, lingerMs);
@@ -73,12 +75,7 @@ export function createDispatch(deps: DispatchDeps): RequestHandler {
         exchange.answered = answered;
         if (answered) discardRest(request, response, lingerMs);
       },
-      (fault: unknown) => {
-        exchange.call.outcome.code = "INTERNAL";
-        exchange.call.outcome.cause ??= fault;
-        if (response.headersSent) response.destroy();
-        else answerJson(request, response, 500, { code: "internal", message: "internal error" });
-      },
+      (fault: unknown) => answerFault(fault, request, response, exchange),
     );
   }
 
@@ -97,4 +94,12 @@ export function createDispatch(deps: DispatchDeps): RequestHandler {
       answerJson(request, response, 404, { code: "not_found", message: "there is nothing here; GET / tells what is" });
     }
   }
+}
+
+/** Answers after something has failed that never should. */
+function answerFault(fault: unknown, request: WireRequest, response: WireResponse, { call }: Exchange): void {
+  call.outcome.code = "INTERNAL";
+  call.outcome.cause ??= fault;
+  if (response.headersSent) breakOff(response);
+  else answerJson(request, response, 500, { code: "internal", message: "internal error" });
 }

@@ -13,7 +13,7 @@ import type { Http2 } from "./http2.ts";
 
 type DrainDeps = {
   readonly log: Log;
-  readonly connections: Pick<Connections, "busy" | "destroy">;
+  readonly connections: Pick<Connections, "busy" | "windUp" | "destroy">;
   readonly shutdownDelayMs: number;
   readonly timeouts: Pick<Timeouts, "shutdownMs" | "lingerMs">;
 };
@@ -48,6 +48,7 @@ export function createDrain({ log, connections, shutdownDelayMs, timeouts }: Dra
     }
     const closed = new Promise<void>((resolve) => port.close(() => resolve()));
     streams.abort(new ConnectError("the server is stopping; connect again", Code.Unavailable));
+    connections.windUp();
     http2.goAway();
     const cut = new AbortController();
     await Promise.race([closed, finish(http1, cut.signal)]);

@@ -40,12 +40,14 @@ type ExchangesDeps = {
   readonly clock: Clock;
   readonly random: Random;
   readonly connections: Pick<Connections, "of">;
+  /** True once connections should end with what is being answered on them. */
+  readonly isDraining: () => boolean;
   /** Told of each exchange that is over. */
   readonly logRequest: (exchange: Exchange) => void;
 };
 
 /** Returns a function that opens the account of a request, which closes with its answer or its connection. */
-export function createExchanges({ clock, random, connections, logRequest }: ExchangesDeps) {
+export function createExchanges({ clock, random, connections, isDraining, logRequest }: ExchangesDeps) {
   return function beginExchange(request: WireRequest, response: WireResponse): Exchange {
     const connection = connections.of(request);
     const exchange: Exchange = {
@@ -63,16 +65,24 @@ export function createExchanges({ clock, random, connections, logRequest }: Exch
       over: false,
       onOver: () => {},
     };
-    const end = () => {
-      if (exchange.over) return;
-      exchange.over = true;
-      connection?.open.delete(end);
-      exchange.onOver();
-      logRequest(exchange);
+    const open = {
+      isPending: () => exchange.answered === null,
+      end() {
+        if (exchange.over) return;
+        exchange.over = true;
+        connection?.open.delete(open);
+        exchange.onOver();
+        logRequest(exchange);
+      },
+      beLast() {
+        const isHttp1 = request.httpVersionMajor === 1;
+        if (isHttp1 && !response.headersSent) response.setHeader("connection", "close");
+      },
     };
-    // A connection that breaks tells only the answer that is being sent: those queued behind it hear of it here.
-    connection?.open.add(end);
-    response.once("close", end);
+    // Not every Node tells the answers that are queued behind another when their connection breaks.
+    connection?.open.add(open);
+    response.once("close", open.end);
+    if (isDraining()) open.beLast();
     return exchange;
   };
 }

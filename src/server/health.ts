@@ -46,17 +46,19 @@ export function createHealth({ serviceNames, isServing, pollMs, maxWatchers }: H
       }
       watchers += 1;
       try {
-        for (let told: number | null = null; !signal.aborted; ) {
-          const status = statusOf(service);
+        for (let told: number | null = null; ; ) {
           const serving = isServing();
-          if (status === told) {
-            await changes.after(serving, signal);
-          } else {
+          const status = statusOf(service);
+          if (status !== told) {
             told = status;
             yield { status };
+          } else if (signal.aborted) {
+            // Not before the last change is told: whoever watches a server that stops is to hear of it.
+            throw signal.reason;
+          } else {
+            await changes.after(serving, signal);
           }
         }
-        throw signal.reason;
       } finally {
         watchers -= 1;
       }

@@ -54,9 +54,10 @@ export function createHttp2({ handle, connections, timeouts }: Http2Deps): Http2
     if (accepting) connections.bind(session, accepting);
     session.setTimeout(timeouts.idleMs);
     session.on("timeout", () => {
-      // A stream may be silent for as long as it likes: dead peers are found by TCP's own probes.
+      // A call may take its time, a stream be silent: dead peers are found by TCP's own probes. But a client
+      // that does not take answers has no claim on what they hold.
       if (connections.isBusy(session)) session.setTimeout(timeouts.idleMs);
-      else session.close();
+      else session.destroy();
     });
   });
   // What a client does to its own session is no fault of ours, and the session is gone.
@@ -64,8 +65,6 @@ export function createHttp2({ handle, connections, timeouts }: Http2Deps): Http2
 
   return {
     accept(socket) {
-      // A client that has sent its last byte is gone: HTTP/2 has no half-closed connections.
-      socket.allowHalfOpen = false;
       accepting = socket;
       server.emit("connection", socket);
       accepting = null;

@@ -19,17 +19,19 @@ const MAX_CAUSES = 4;
 export function createRequestLog({ log, clock }: RequestLogDeps): (exchange: Exchange) => void {
   return function logRequest(exchange) {
     const { call, isRpc, name, protocol, answered, startedAt } = exchange;
-    const { reason, subject, cause } = call.outcome;
+    const { id, peer, outcome } = call;
+    const { reason, subject } = outcome;
     const duration_ms = Math.max(0, clock.now() - startedAt);
-    if (!isRpc) {
+    const cause = outcome.cause === undefined || outcome.cause === null ? {} : { cause: describe(outcome.cause) };
+    if (isRpc) {
+      const code = outcome.code ?? statusOf(answered);
+      const line = { event: "request", id, rpc: name, protocol, code, reason, duration_ms, peer, subject, ...cause };
+      log[levelOf(name, code)](line);
+    } else {
       const status = answered?.status ?? null;
-      log.debug({ event: "http", id: call.id, path: name, status, duration_ms, peer: call.peer });
-      return;
+      const level = outcome.code === null ? "debug" : "error";
+      log[level]({ event: "http", id, path: name, status, duration_ms, peer, ...cause });
     }
-    const code = call.outcome.code ?? statusOf(answered);
-    const line = { event: "request", id: call.id, rpc: name, protocol, code, reason, duration_ms, peer: call.peer };
-    const error = cause === undefined || cause === null ? {} : { error: describe(cause) };
-    log[levelOf(name, code)]({ ...line, subject, ...error });
   };
 }
 

@@ -17,7 +17,7 @@ import type { Protocol } from "./protocol.ts";
 import { MISREAD_REQUEST, refuse } from "./refuse.ts";
 import { readBody } from "./request-body.ts";
 import { respond } from "./respond.ts";
-import { answerJson, type WireRequest, type WireResponse } from "./wire.ts";
+import { answerJson, breakOff, type WireRequest, type WireResponse } from "./wire.ts";
 
 /** A call on its way to its handler. */
 type Inbound = {
@@ -50,7 +50,11 @@ async function runUnary(inbound: Inbound, protocol: Protocol): Promise<Answered 
   const universal = toUniversal(inbound);
   if (!universal) return refuseUrl(inbound);
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(tooLate()), deadlineMs);
+  const timer = setTimeout(() => {
+    late.abort(tooLate());
+    // The client has given up, and will not take what is left of the answer.
+    if (response.headersSent) breakOff(response);
+  }, deadlineMs);
   try {
     const given = await handler({ ...universal, body: readBody(request, late.signal) });
     const { outcome } = exchange.call;

@@ -80,13 +80,13 @@ export function createServer(deps: ServerDeps): Server {
       clock,
       random: deps.random,
       connections,
+      isDraining: drain.isDraining,
       logRequest: createRequestLog({ log, clock }),
     }),
     rpcs: createRpcs({ ...deps, serviceNames, isServing, healthMs: timeouts.healthMs }),
     routes: createRoutes({ issuer: config.issuer, version: deps.version, serviceNames, jwks: deps.jwks, isServing }),
     runRpc: createRpcAdapter(drain.streamsEnd),
     setCorsHeaders: createCors(config.allowedOrigins),
-    isDraining: drain.isDraining,
     lingerMs: timeouts.lingerMs,
   });
   const http1 = createHttp1(dispatch, timeouts);
@@ -94,7 +94,7 @@ export function createServer(deps: ServerDeps): Server {
   const sniff = createSniffer({ http1: http1.accept, http2: http2.accept, prefaceMs: timeouts.prefaceMs });
 
   // TCP's own probes find peers that are gone without a word.
-  const port = createNetServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, allowHalfOpen: true });
+  const port = createNetServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
   port.maxConnections = BOUNDS.connections;
   port.on("connection", (socket) => {
     // Whatever goes wrong on a connection ends it; nobody else is concerned.

@@ -1,6 +1,6 @@
 /** A request and its answer, whichever HTTP version they came by. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 
 /** A request of `node:http` or `node:http2`. */
 export type WireRequest = IncomingMessage | Http2ServerRequest;
@@ -61,4 +61,10 @@ export function answerJson(request: WireRequest, response: ResponseSink, status:
 export function answerMethodNotAllowed(request: WireRequest, response: ResponseSink, allow: string): void {
   response.setHeader("allow", allow);
   answerJson(request, response, 405, { code: "method_not_allowed", message: `use ${allow}` });
+}
+
+/** Breaks off an answer that has begun, in such a way that it cannot be taken for a whole one. */
+export function breakOff(response: WireResponse): void {
+  if ("stream" in response) response.stream.close(constants.NGHTTP2_CANCEL);
+  else response.destroy();
 }

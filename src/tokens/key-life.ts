@@ -13,13 +13,13 @@ import type { Queries, Store, Tx } from "../store/store.ts";
 import { generateRefreshSecret, generateSigningKey, type SigningAlgorithm } from "./key-material.ts";
 import type { MasterKeys } from "./master-key.ts";
 
-/** How long verifiers may keep the published keys before they look again, in milliseconds. */
-export const JWKS_CACHE_LIFE_MS = 300_000;
-
-type KeyLifeDeps = {
+/** What it takes to make keys and move them on. */
+export type KeyLifeDeps = {
   readonly store: Pick<Store, "read" | "write">;
   readonly masterKeys: MasterKeys;
   readonly algorithm: SigningAlgorithm;
+  /** How long verifiers may keep the published keys before they look again, in milliseconds. */
+  readonly jwksCacheLifeMs: number;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly random: Random;
@@ -64,13 +64,13 @@ export type Rotation =
  * one. Refuses while a verifier may not yet have seen the next key, unless `force`.
  */
 export async function rotateKeys(deps: KeyLifeDeps, force: boolean): Promise<Rotation> {
-  const { store, masterKeys, algorithm, audit, clock } = deps;
+  const { store, masterKeys, algorithm, jwksCacheLifeMs, audit, clock } = deps;
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
   return store.write(async (tx): Promise<Rotation> => {
     const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
     const active = inState(keys, "active");
     const next = inState(keys, "next");
-    const waitMs = next.created_at + JWKS_CACHE_LIFE_MS - tx.now;
+    const waitMs = next.created_at + jwksCacheLifeMs - tx.now;
     if (waitMs > 0 && !force) return { outcome: "too_soon", waitMs };
     const maxAccessTtlMs = await longestAccessTtl(tx.db);
     await updateKey(tx.db, active.kid, { state: "retired", expires_at: tx.now + maxAccessTtlMs });

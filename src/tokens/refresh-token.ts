@@ -5,6 +5,7 @@
  */
 import { compactVerify, SignJWT } from "jose";
 import { parseSegment } from "../check/strict-json.ts";
+import { decodeBase64Url } from "../lib/base64url.ts";
 import { REFRESH_ALGORITHM } from "./key-material.ts";
 import type { KeyRing } from "./key-ring.ts";
 
@@ -50,9 +51,9 @@ export function createRefreshTokens(deps: {
 
   async function read(token: string): Promise<RefreshGrant | null> {
     if (!COMPACT_JWS.test(token)) return null;
-    const [headerSegment = "", payloadSegment = ""] = token.split(".");
+    const [headerSegment = "", payloadSegment = "", signatureSegment = ""] = token.split(".");
     const header = parseSegment(headerSegment);
-    if (header === null || Object.keys(header).length !== 3) return null;
+    if (header === null || Object.keys(header).length !== 3 || decodeBase64Url(signatureSegment) === null) return null;
     if (header.alg !== REFRESH_ALGORITHM || header.typ !== REFRESH_TOKEN_TYPE || typeof header.kid !== "string")
       return null;
     const key = keys.refreshKeyNamed(header.kid);

@@ -2,7 +2,7 @@ import { CompactEncrypt } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startApp, type TestApp } from "../support/app.ts";
 import { createJudge, expectNoFault, type Judge } from "../support/decisions.ts";
-import { type Forge, type Forgery, openForge, partsOf, withSignature } from "../support/forge.ts";
+import { type Forge, type Forgery, openForge, partsOf, strayBits, withSignature } from "../support/forge.ts";
 import { welcome } from "../support/people.ts";
 
 let app: TestApp;
@@ -92,16 +92,6 @@ function derOf(rs: Buffer): Buffer {
   });
   const content = Buffer.concat(integers);
   return Buffer.concat([Buffer.of(0x30, content.length), content]);
-}
-
-/** The same bytes in another writing: the last letter of a segment holds bits that decoding throws away. */
-function strayBits(token: string, part: 0 | 2): string {
-  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  const parts = partsOf(token);
-  const last = alphabet.indexOf(parts[part].at(-1) ?? "");
-  parts[part] = parts[part].slice(0, -1) + alphabet[last ^ 1];
-  expect(Buffer.from(parts[part], "base64url")).toEqual(Buffer.from(partsOf(token)[part], "base64url"));
-  return parts.join(".");
 }
 
 function flattenedOf(token: string) {

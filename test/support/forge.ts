@@ -32,9 +32,12 @@ export type Forge = {
 
 /** A forge with the key of `app`, which must sign by ES256, after the example of tokens that it issued. */
 export async function openForge(app: TestApp, issued: { accessToken: string; refreshToken: string }): Promise<Forge> {
-  const { kid, key } = await app.beside(async (core) => core.keys.signingKey());
-  if (key instanceof Uint8Array) throw new Error("the signing key is a secret");
-  const { keys } = await (await fetch(`${app.url}/.well-known/jwks.json`)).json();
+  const { kid, key, published } = await app.beside(async ({ keys }) => ({
+    ...keys.signingKey(),
+    published: keys.jwks().keys,
+  }));
+  const publicJwk = published.find((jwk) => jwk.kid === kid);
+  if (key instanceof Uint8Array || publicJwk === undefined) throw new Error("the signing key is a secret");
   const pair = await generateKeyPair("ES256");
   const [header, claims] = issued.accessToken.split(".").map(membersOf);
   if (header === undefined || claims === undefined) throw new Error("this is no token");
@@ -43,7 +46,7 @@ export async function openForge(app: TestApp, issued: { accessToken: string; ref
   return {
     honest: { token: issued.accessToken, header, claims },
     refreshToken: issued.refreshToken,
-    publicJwk: keys.find((jwk: JWK) => jwk.kid === kid),
+    publicJwk,
     foreign: { key: pair.privateKey, publicJwk: await exportJWK(pair.publicKey) },
     sign: (ownHeader, payload) => signES256(key, ownHeader, payload),
     token: (otherClaims, otherHeader) => tokenUnder(key, otherClaims, otherHeader),
@@ -59,7 +62,7 @@ export async function signES256(key: CryptoKey, header: Content, payload: Conten
 }
 
 /** A compact JWS by HS256. */
-export function signHS256(secret: string | Uint8Array, header: Members, payload: Members): string {
+export function signHS256(secret: string | Uint8Array, header: Content, payload: Content): string {
   const input = `${segment(header)}.${segment(payload)}`;
   return `${input}.${createHmac("sha256", secret).update(input).digest("base64url")}`;
 }
@@ -80,6 +83,16 @@ export function partsOf(token: string): [header: string, payload: string, signat
 export function withSignature(token: string, change: (bytes: Buffer) => Uint8Array): string {
   const [header, payload, signature] = partsOf(token);
   return `${header}.${payload}.${Buffer.from(change(Buffer.from(signature, "base64url"))).toString("base64url")}`;
+}
+
+/** The same bytes in another writing: the last letter of a segment holds bits that decoding throws away. */
+export function strayBits(token: string, part: 0 | 1 | 2): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const parts = partsOf(token);
+  const last = alphabet.indexOf(parts[part].at(-1) ?? "");
+  const other = parts[part].slice(0, -1) + alphabet[last ^ 1];
+  if (!Buffer.from(other, "base64url").equals(Buffer.from(parts[part], "base64url"))) throw new Error("no stray bits");
+  return parts.with(part, other).join(".");
 }
 
 function membersOf(encoded: string, index: number): Members | undefined {

@@ -12,14 +12,14 @@ export function passwordOf(username: string): string {
 export type Person = Clients & { readonly tokens: LoginResponse; readonly userId: string };
 
 /** Signs a user up. */
-export async function signUp(app: TestApp, username: string): Promise<string> {
+export async function signUp(app: Pick<TestApp, "url">, username: string): Promise<string> {
   const { user } = await clientsOf(app.url).auth.signup({ username, password: passwordOf(username) });
   if (user === undefined) throw new Error("signup answered without a user");
   return user.id;
 }
 
 /** Logs a user in. */
-export async function logIn(app: TestApp, username: string, audiences: string[] = []): Promise<Person> {
+export async function logIn(app: Pick<TestApp, "url">, username: string, audiences: string[] = []): Promise<Person> {
   const tokens = await clientsOf(app.url).auth.login({
     identifier: username,
     password: passwordOf(username),
@@ -29,7 +29,7 @@ export async function logIn(app: TestApp, username: string, audiences: string[] 
 }
 
 /** Signs a user up and in. */
-export async function welcome(app: TestApp, username: string, audiences: string[] = []): Promise<Person> {
+export async function welcome(app: Pick<TestApp, "url">, username: string, audiences: string[] = []): Promise<Person> {
   await signUp(app, username);
   return logIn(app, username, audiences);
 }

@@ -4,7 +4,10 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { TEST_SETTINGS } from "./app.ts";
 
-const ENTRY = fileURLToPath(new URL("../../bin/sallyport.js", import.meta.url));
+/** The command, as `npx sallyport` runs it. */
+export const ENTRY = fileURLToPath(new URL("../../bin/sallyport.js", import.meta.url));
+/** Spares each of many processes the compiling of the same modules: almost half of what a start costs. */
+const COMPILED = fileURLToPath(new URL("../../node_modules/.cache/compiled", import.meta.url));
 
 /** A server process that listens. */
 export type ServerProcess = {
@@ -49,9 +52,13 @@ export async function runCommand(args: readonly string[], settings: Readonly<Rec
 }
 
 function startCommand(args: readonly string[], settings: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [ENTRY, ...args], { env: commandEnvironment(settings), stdio: "pipe" });
+}
+
+/** What a command finds in its environment: the settings of tests and those given, none of whoever runs the tests. */
+export function commandEnvironment(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("SALLYPORT_"));
-  const env = { ...Object.fromEntries(inherited), ...TEST_SETTINGS, ...settings };
-  return spawn(process.execPath, [ENTRY, ...args], { env, stdio: "pipe" });
+  return { ...Object.fromEntries(inherited), NODE_COMPILE_CACHE: COMPILED, ...TEST_SETTINGS, ...settings };
 }
 
 function collect(child: ChildProcess) {

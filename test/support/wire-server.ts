@@ -19,6 +19,8 @@ type Options = {
   readonly isReady?: () => boolean;
   readonly jwks?: () => object;
   readonly interceptors?: readonly Interceptor[];
+  /** Length of a text that the answer to `Authorize` carries. */
+  readonly answerLength?: number;
   /** What `Authorize` does before it answers. */
   readonly work?: (context: HandlerContext) => Promise<void>;
 };
@@ -85,7 +87,8 @@ export async function startWireServer(options: Options = {}): Promise<WireServer
           const { signal } = context;
           calls.push({ call: context.values.get(callKey), message, timeoutMs: context.timeoutMs(), signal });
           await options.work?.(context);
-          const principal = { userId: message.audience, roles: message.anyRole };
+          const username = "x".repeat(options.answerLength ?? 0);
+          const principal = { userId: message.audience, username, roles: message.anyRole };
           return { decision: { case: "granted", value: { principal } } };
         },
         logout() {

@@ -72,12 +72,22 @@ test("Watch of a service that is not here says so, and goes on", async () => {
 });
 
 test("a stop turns Check to NOT_SERVING while calls are still taken, tells the watchers, and ends their streams", async () => {
-  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 300 }, timeouts: { healthMs: 10 } });
+  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 1_000 }, timeouts: { healthMs: 10 } });
   const client = grpcClient(port);
   const { seen, ended } = watch(client, "");
   await until(() => seen().length === 1, "the first status");
   const closed = server.close();
   expect((await grpcUnary(client, check, { service: AUTH })).value).toMatchObject({ status: Status.NOT_SERVING });
+  expect(await ended).toMatchObject({ code: status.UNAVAILABLE });
+  expect(seen()).toEqual([Status.SERVING, Status.NOT_SERVING]);
+  await closed;
+});
+
+test("a stop without delay is told to the watchers all the same", async () => {
+  const { port, server } = await startWireServer();
+  const { seen, ended } = watch(grpcClient(port), AUTH);
+  await until(() => seen().length === 1, "the first status");
+  const closed = server.close();
   expect(await ended).toMatchObject({ code: status.UNAVAILABLE });
   expect(seen()).toEqual([Status.SERVING, Status.NOT_SERVING]);
   await closed;

@@ -107,6 +107,18 @@ describe.each(VERSIONS)("%s", (_version, ask) => {
     expect(calls).toHaveLength(0);
   });
 
+  test("keys that cannot be told are a fault of ours: 500, and an error in the log", async () => {
+    const jwks = () => {
+      throw new Error("no keys");
+    };
+    const { port, line } = await startWireServer({ jwks });
+    const answer = await ask(port, { path: "/.well-known/jwks.json" });
+    expect(answer.status).toBe(500);
+    expect(answer.body.toString()).not.toContain("no keys");
+    expect(await line({ event: "http" })).toMatchObject({ level: "error", cause: { message: "no keys" } });
+    expect((await ask(port, { path: "/healthz" })).status).toBe(200);
+  });
+
   test("a path that is not here is 404 with a JSON body", async () => {
     const { port } = await startWireServer();
     for (const path of ["/nothing", "/.well-known/openid-configuration", `${AUTHORIZE}/`, "//", "/%2e%2e/etc/passwd"]) {

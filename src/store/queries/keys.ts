@@ -37,6 +37,21 @@ export async function updateKey(
   await db.updateTable("signing_keys").set(change).where("kid", "=", kid).execute();
 }
 
+/** Deletes a key. */
+export async function deleteKey(db: Queries, kid: string): Promise<void> {
+  await db.deleteFrom("signing_keys").where("kid", "=", kid).execute();
+}
+
+/** Replaces the encrypted half of a key, but only where it still is `from`. */
+export async function replaceEncryption(db: Queries, kid: string, from: string, to: string): Promise<void> {
+  await db
+    .updateTable("signing_keys")
+    .set({ private_jwe: to })
+    .where("kid", "=", kid)
+    .where("private_jwe", "=", from)
+    .execute();
+}
+
 /** Deletes retired keys whose last token is dead; their ids. */
 export async function deleteDeadKeys(db: Queries, now: number): Promise<readonly string[]> {
   const rows = await db

@@ -24,6 +24,12 @@ export async function createLogOnce(db: Queries, logId: string): Promise<void> {
     .execute();
 }
 
+/** Begins another log, empty, in place of the one there is. */
+export async function replaceLog(db: Queries, logId: string): Promise<void> {
+  await db.deleteFrom("revocations").execute();
+  await db.updateTable("revocation_log").set({ log_id: logId, revision: 0, floor: 0 }).execute();
+}
+
 /**
  * Appends an entry and gives its revision. The counter's row stays locked until
  * the write ends, so revisions are committed in their order and none is missing.

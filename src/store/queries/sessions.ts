@@ -66,7 +66,14 @@ export async function rememberRotation(
     .where("session_id", "=", rotation.session_id)
     .where("rotated_at", "<=", forgetBefore)
     .execute();
-  await db.insertInto("session_rotations").values(rotation).execute();
+  // A session that was put back in time exchanges the generation a second time.
+  await db
+    .insertInto("session_rotations")
+    .values(rotation)
+    .onConflict((conflict) =>
+      conflict.columns(["session_id", "generation"]).doUpdateSet({ rotated_at: rotation.rotated_at }),
+    )
+    .execute();
 }
 
 /** When the generation was exchanged, in milliseconds; `null` if that is not remembered. */
@@ -105,6 +112,16 @@ export async function openSessions(db: Queries, userId: string): Promise<readonl
 /** Marks the session as ended. */
 export async function markEnded({ db, now }: Tx, id: string): Promise<void> {
   await db.updateTable("sessions").set({ ended_at: now, attempt_hash: null }).where("id", "=", id).execute();
+}
+
+/** Marks every session as ended, without a word in the log; how many. */
+export async function endAllSessions({ db, now }: Tx): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable("sessions")
+    .set({ ended_at: now, attempt_hash: null })
+    .where("ended_at", "is", null)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
 }
 
 /** The latest expiry of any access token that was ever issued to the user, in milliseconds; 0 if none was. */

@@ -87,6 +87,16 @@ export async function replaceHash(db: Queries, userId: string, from: string, to:
     .execute();
 }
 
+/** Replaces the stored hash, whatever it was. */
+export async function setPasswordHash(db: Queries, userId: string, hash: string): Promise<void> {
+  await db.updateTable("users").set({ password_hash: hash }).where("id", "=", userId).execute();
+}
+
+/** Lets the user in, or keeps it out. */
+export async function setState(db: Queries, userId: string, state: UserRow["state"]): Promise<void> {
+  await db.updateTable("users").set({ state }).where("id", "=", userId).execute();
+}
+
 /** Whether an active user other than this one holds the role. */
 export async function isHeldByAnother(db: Queries, role: string, userId: string): Promise<boolean> {
   const row = await db

@@ -25,7 +25,7 @@ export class UnusableDatabase extends Error {
 /**
  * Opens a connection with our guarantees: write-ahead log, `synchronous=FULL` (a
  * commit is on disk when it returns), foreign keys. Makes the file if there is none.
- * @throws UnusableDatabase if the library is too old or the file is another application's.
+ * @throws UnusableDatabase if the library is too old, or the file is damaged or another application's.
  */
 export async function openConnection(file: string): Promise<Connection> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -43,8 +43,15 @@ export async function openConnection(file: string): Promise<Connection> {
     return connection;
   } catch (error) {
     connection.close();
-    throw error;
+    throw explainDamage(error, file);
   }
+}
+
+/** What to say of a file that SQLite cannot make sense of; any other error as it is. */
+export function explainDamage(error: unknown, file: string): unknown {
+  if (!isSqliteError(error, /^SQLITE_(NOTADB|CORRUPT)/)) return error;
+  const advice = "restore it from a backup, or set SALLYPORT_DATA_DIR to another folder";
+  return new UnusableDatabase(`${file} is damaged, or no SQLite database at all; ${advice}`, { cause: error });
 }
 
 function refuseOldLibrary(connection: Connection): void {

@@ -15,8 +15,7 @@ type Member = { readonly run: () => Promise<void>; readonly settle: (failure: Er
 const MAX_WAITING = 10_000;
 /** Writes that share a commit, so that no group holds up the event loop for long. */
 const MAX_GROUP = 64;
-/** How long to try while another process holds the write lock, in milliseconds. */
-const LOCK_PATIENCE_MS = 5_000;
+/** How long to wait between tries while another process holds the write lock, in milliseconds. */
 const LOCK_RETRY_MS = 10;
 
 /** Runs writes in groups on one connection that nobody else writes through. */
@@ -27,8 +26,8 @@ export type GroupCommit = {
   readonly idle: () => Promise<void>;
 };
 
-/** A {@link GroupCommit} on `connection`. */
-export function createGroupCommit(connection: Connection): GroupCommit {
+/** A {@link GroupCommit} on `connection`, which gives up if the write lock is not to be had for `lockPatienceMs`. */
+export function createGroupCommit(connection: Connection, lockPatienceMs: number): GroupCommit {
   const waiting: Member[] = [];
   let running: Promise<void> | null = null;
 
@@ -44,7 +43,7 @@ export function createGroupCommit(connection: Connection): GroupCommit {
     while (waiting.length > 0) {
       await new Promise(setImmediate);
       const group = waiting.splice(0, MAX_GROUP);
-      const failure = await commitGroup(connection, group);
+      const failure = await commitGroup(connection, group, lockPatienceMs);
       for (const member of group) member.settle(failure);
     }
     running = null;
@@ -83,9 +82,13 @@ function createMember<T>(
 }
 
 /** Runs the members and commits; the failure if nothing of it was kept. */
-async function commitGroup(connection: Connection, group: readonly Member[]): Promise<Error | null> {
+async function commitGroup(
+  connection: Connection,
+  group: readonly Member[],
+  lockPatienceMs: number,
+): Promise<Error | null> {
   try {
-    await beginImmediate(connection);
+    await beginImmediate(connection, lockPatienceMs);
     for (const member of group) await member.run();
     connection.exec("commit");
     return null;
@@ -96,13 +99,13 @@ async function commitGroup(connection: Connection, group: readonly Member[]): Pr
 }
 
 /** Takes the write lock, waiting between tries rather than inside SQLite, where the event loop would stand still. */
-async function beginImmediate(connection: Connection): Promise<void> {
+async function beginImmediate(connection: Connection, patienceMs: number): Promise<void> {
   for (let waited = 0; ; waited += LOCK_RETRY_MS) {
     try {
       connection.exec("begin immediate");
       return;
     } catch (error) {
-      if (!isSqliteError(error, /^SQLITE_BUSY/) || waited >= LOCK_PATIENCE_MS) throw error;
+      if (!isSqliteError(error, /^SQLITE_BUSY/) || waited >= patienceMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
     }
   }

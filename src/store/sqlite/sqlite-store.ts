@@ -9,35 +9,41 @@ import type { Clock } from "../../lib/clock.ts";
 import { migrate } from "../migrate.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Store, Tx } from "../store.ts";
-import { type Connection, openConnection } from "./connection.ts";
+import { type Connection, explainDamage, openConnection } from "./connection.ts";
 import { sqliteDialect } from "./dialect.ts";
-import { createGroupCommit } from "./group-commit.ts";
+import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import { refusalOf } from "./outage.ts";
 
-/** While SQLite waits for a lock the event loop stands still: short, and tried again by us. */
-const BUSY_TIMEOUT_MS = 20;
+/** While SQLite waits for a lock the event loop stands still: readers wait for moments, the writer not at all. */
+const READER_BUSY_TIMEOUT_MS = 20;
 
 type SqliteStoreOptions = {
   readonly file: string;
   /** SQLite has no clock of its own: the machine's, handed in. */
   readonly clock: Clock;
+  /** How long to try while another process holds the write lock, in milliseconds. */
+  readonly lockPatienceMs?: number;
 };
+
+const LOCK_PATIENCE_MS = 5_000;
 
 /**
  * Opens the file, makes or updates its schema, and serves it.
  * @throws UnusableDatabase if it cannot serve, or was written by a newer version.
  */
-export async function openSqliteStore({ file, clock }: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { file, clock, lockPatienceMs = LOCK_PATIENCE_MS } = options;
   const writer = await openConnection(file);
   try {
     const db = new Kysely<Schema>({ dialect: sqliteDialect(writer) });
     await migrate(db);
     const reader = await openConnection(file);
-    for (const connection of [writer, reader]) connection.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    return createStore(writer, db, reader, clock);
+    writer.pragma("busy_timeout = 0");
+    reader.pragma(`busy_timeout = ${READER_BUSY_TIMEOUT_MS}`);
+    return createStore({ groups: createGroupCommit(writer, lockPatienceMs), writer, db, reader, clock });
   } catch (error) {
     writer.close();
-    throw error;
+    throw explainDamage(error, file);
   }
 }
 
@@ -46,14 +52,24 @@ export async function migrateSqliteFile(file: string): Promise<readonly string[]
   const connection = await openConnection(file);
   try {
     return await migrate(new Kysely<Schema>({ dialect: sqliteDialect(connection) }));
+  } catch (error) {
+    throw explainDamage(error, file);
   } finally {
     connection.close();
   }
 }
 
-function createStore(writer: Connection, writeQueries: Queries, reader: Connection, clock: Clock): Store {
+type Parts = {
+  readonly groups: GroupCommit;
+  readonly writer: Connection;
+  /** Queries on the writer. */
+  readonly db: Queries;
+  readonly reader: Connection;
+  readonly clock: Clock;
+};
+
+function createStore({ groups, writer, db, reader, clock }: Parts): Store {
   const readQueries = new Kysely<Schema>({ dialect: sqliteDialect(reader) });
-  const groups = createGroupCommit(writer);
   let reads: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -70,7 +86,7 @@ function createStore(writer: Connection, writeQueries: Queries, reader: Connecti
     const effects: (() => void)[] = [];
     const value = await groups.run(() =>
       work({
-        db: writeQueries,
+        db,
         now: clock.now(),
         locksRows: false,
         onCommit: (effect) => void effects.push(effect),
@@ -88,7 +104,12 @@ function createStore(writer: Connection, writeQueries: Queries, reader: Connecti
     writer.close();
   }
 
-  return { read, write, close, changeMarker: () => Number(reader.pragma("data_version", { simple: true })) };
+  /** Inside a snapshot SQLite tells the version of the snapshot, which may be past. */
+  function changeMarker(): number | null {
+    return reader.inTransaction ? null : Number(reader.pragma("data_version", { simple: true }));
+  }
+
+  return { read, write, close, changeMarker };
 }
 
 async function inSnapshot<T>(reader: Connection, work: () => Promise<T>): Promise<T> {
@@ -98,6 +119,6 @@ async function inSnapshot<T>(reader: Connection, work: () => Promise<T>): Promis
   } catch (error) {
     throw refusalOf(error);
   } finally {
-    reader.exec("commit");
+    if (reader.inTransaction) reader.exec("commit");
   }
 }

@@ -706,7 +706,7 @@ export const AuthService: GenService<{
    * `authorization`. Ending a session that is over succeeds.
    *
    * Callers: anyone; the token is what counts.
-   * Fails with: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, AUDIENCE_MISMATCH, REFRESH_TOKEN_INVALID, REFRESH_TOKEN_EXPIRED, REFRESH_TOKEN_SUPERSEDED, SESSION_ENDED.
+   * Fails with: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, AUDIENCE_MISMATCH, REFRESH_TOKEN_INVALID, REFRESH_TOKEN_EXPIRED, REFRESH_TOKEN_SUPERSEDED, REFRESH_TOKEN_FROM_FUTURE, SESSION_ENDED.
    * Retry: safe.
    *
    * @generated from rpc sallyport.auth.v1.AuthService.Logout

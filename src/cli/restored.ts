@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+import { say, withCore } from "./context.ts";
+
+/** `sallyport restored`: declares that the database was put back in time. */
+export function addRestoredCommand(program: Command): void {
+  program
+    .command("restored")
+    .description(
+      "after a restore from backup: begin a new revocation log, end every session, replace every signing key, so that nothing lives that was revoked since the backup",
+    )
+    .action(async () => {
+      const { logId, sessions } = await withCore((core) => core.declareRestored());
+      say(`began the log ${logId}; ended ${sessions} sessions; everybody logs in again`);
+    });
+}

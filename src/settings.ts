@@ -1,0 +1,114 @@
+/**
+ * The settings that an operator may state: each environment variable with its form,
+ * its default and its meaning. The README's table is written from this.
+ */
+import { z } from "zod";
+
+const list = (text: string) => text.split(",").map((item) => item.trim());
+const commaList = z.string().transform((text) => (text.trim() === "" ? [] : list(text)));
+/** Digits and nothing else: an empty text must not pass for zero. */
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().min(least).max(most));
+const day = 86_400;
+
+/** One setting: how it is parsed and what it means. */
+type Setting = { readonly schema: z.ZodType; readonly default: string; readonly meaning: string };
+
+/** Every setting, in the order of the README's table, which is generated from this. */
+export const SETTINGS = {
+  SALLYPORT_HOST: { schema: z.string().min(1), default: "127.0.0.1", meaning: "address to listen on" },
+  SALLYPORT_PORT: {
+    schema: whole(0, 65_535),
+    default: "8080",
+    meaning: "port to listen on; 0 takes a free one",
+  },
+  SALLYPORT_DATA_DIR: {
+    schema: z.string().min(1),
+    default: "./data",
+    meaning: "folder of the database and the master key",
+  },
+  SALLYPORT_ISSUER: {
+    schema: z.url({ protocol: /^https?$/ }).or(z.literal("")),
+    default: "",
+    meaning: "`iss` of every token, and the base of every link; `http://HOST:PORT` if empty",
+  },
+  SALLYPORT_AUDIENCES: {
+    schema: commaList.pipe(z.array(z.string().min(1).max(256)).min(1)),
+    default: "sallyport",
+    meaning: "audiences that tokens may be issued for, separated by commas; the first is the default",
+  },
+  SALLYPORT_MASTER_KEY: {
+    schema: commaList.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{43}$/, "must be 32 bytes in base64url"))),
+    default: "",
+    meaning:
+      "32 bytes in base64url that encrypt the keys in the database; several, separated by commas: the first encrypts, all decrypt; if empty, a file `master.key` in the data folder",
+  },
+  SALLYPORT_SIGNING_ALGORITHM: {
+    schema: z.enum(["ES256", "EdDSA", "RS256"]),
+    default: "ES256",
+    meaning: "algorithm of new signing keys: ES256, EdDSA or RS256",
+  },
+  SALLYPORT_ACCESS_TOKEN_TTL_SECONDS: { schema: whole(1, day), default: "600", meaning: "life of an access token" },
+  SALLYPORT_REFRESH_IDLE_TTL_SECONDS: {
+    schema: whole(1, 400 * day),
+    default: String(14 * day),
+    meaning: "a session that is not refreshed for this long ends",
+  },
+  SALLYPORT_REFRESH_ABSOLUTE_TTL_SECONDS: {
+    schema: whole(1, 400 * day),
+    default: String(90 * day),
+    meaning: "a session ends this long after its login, refreshed or not",
+  },
+  SALLYPORT_REFRESH_GRACE_SECONDS: {
+    schema: whole(0, 600),
+    default: "30",
+    meaning: "how long a refresh token that was just used may be used again for the same successor",
+  },
+  SALLYPORT_SIGNUP_ROLES: {
+    schema: commaList.pipe(z.array(z.string().min(1).max(64))),
+    default: "user",
+    meaning:
+      "roles that anyone may take at signup, separated by commas; the first is given to whoever asks for none; empty: signup is closed",
+  },
+  SALLYPORT_AUTHORIZE_CALLERS: {
+    schema: z.enum(["anyone", "services"]),
+    default: "anyone",
+    meaning: "who may call `Authorize` and `BatchAuthorize`: `anyone`, or only `services`, by an API key",
+  },
+  SALLYPORT_ALLOWED_ORIGINS: {
+    schema: commaList.pipe(z.array(z.string().refine(isOrigin, "must be an origin such as https://app.example"))),
+    default: "",
+    meaning: "browser origins that may call, separated by commas",
+  },
+  SALLYPORT_ARGON2_MEMORY_KIB: {
+    schema: whole(8, 4_194_304),
+    default: "19456",
+    meaning: "argon2id memory for each hash, in KiB",
+  },
+  SALLYPORT_ARGON2_PASSES: { schema: whole(1, 64), default: "2", meaning: "argon2id passes" },
+  SALLYPORT_ARGON2_LANES: { schema: whole(1, 16), default: "1", meaning: "argon2id lanes" },
+  SALLYPORT_HASH_PERMITS: {
+    schema: whole(0, 64),
+    default: "0",
+    meaning:
+      "password hashes that run at once; 0: one for each core but one, at least one. Sixteen wait for each, more are refused",
+  },
+  SALLYPORT_LOG_LEVEL: {
+    schema: z.enum(["debug", "info", "warn", "error", "silent"]),
+    default: "info",
+    meaning: "debug, info, warn, error or silent; JSON lines on standard error, pretty on a terminal",
+  },
+  SALLYPORT_SHUTDOWN_DELAY_SECONDS: {
+    schema: whole(0, 300),
+    default: "1",
+    meaning: "how long to go on serving, reported as not serving, after SIGTERM, so that balancers notice",
+  },
+} as const satisfies Record<`SALLYPORT_${string}`, Setting>;
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}

@@ -1,0 +1,40 @@
+/**
+ * Ends a signing key before its time: one that may have leaked. Every token that
+ * it signed is void at once, everywhere; their owners refresh and go on.
+ */
+import { Refusal } from "../errors.ts";
+import { announceKeys } from "../revocations/entries.ts";
+import { deleteKey, insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
+import type { Tx } from "../store/store.ts";
+import { type KeyLifeDeps, longestAccessTtl } from "./key-life.ts";
+import { generateSigningKey } from "./key-material.ts";
+
+/**
+ * Withdraws the key. If it was the active one, the next key signs from now on; a
+ * fresh next key is published where one is missing.
+ * @throws Refusal KEY_NOT_FOUND if there is no such key, or it is no signing key.
+ */
+export async function withdrawKey(
+  { store, masterKeys, algorithm, audit, clock }: KeyLifeDeps,
+  kid: string,
+  actor: string | null,
+): Promise<{ readonly revision: number }> {
+  const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
+  return store.write(async (tx) => {
+    const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
+    const doomed = keys.find((key) => key.kid === kid);
+    if (doomed === undefined) throw new Refusal("KEY_NOT_FOUND");
+    await deleteKey(tx.db, kid);
+    await replace(tx, doomed, keys, fresh);
+    const revision = await announceKeys(tx, kid, await longestAccessTtl(tx.db));
+    await audit.record(tx, { kind: "key_withdrawn", actor, details: { kid, state: doomed.state } });
+    return { revision };
+  });
+}
+
+async function replace(tx: Tx, doomed: KeyRow, keys: readonly KeyRow[], fresh: KeyRow): Promise<void> {
+  if (doomed.state === "retired") return;
+  const next = keys.find(({ state }) => state === "next");
+  if (doomed.state === "active" && next !== undefined) await updateKey(tx.db, next.kid, { state: "active" });
+  await insertKeys(tx.db, [{ ...fresh, created_at: tx.now }]);
+}

@@ -1,0 +1,52 @@
+/** The methods of the contract, called by their descriptors. */
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodUnary,
+  getOption,
+  hasOption,
+  type Message,
+} from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
+import { type AccessRule, default_rule, rule } from "../../gen/sallyport/access/v1/access_pb.ts";
+import { AccountService } from "../../gen/sallyport/auth/v1/account_service_pb.ts";
+import { AdminService } from "../../gen/sallyport/auth/v1/admin_service_pb.ts";
+import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { WIRE_FORMS } from "./clients.ts";
+
+/** A unary method of the contract. */
+export type Method = DescMethodUnary<DescMessage, DescMessage>;
+
+/** A method, its name for people, and its access rule. */
+export type Contracted = { readonly name: string; readonly method: Method; readonly rule: AccessRule };
+
+/** Every unary method of the contract. */
+export const METHODS: readonly Contracted[] = [AuthService, AccountService, AdminService]
+  .flatMap(({ methods }) => methods)
+  .filter(isUnary)
+  .map((method) => ({
+    name: `${method.parent.name}.${method.name}`,
+    method,
+    rule: hasOption(method, rule) ? getOption(method, rule) : getOption(method.parent, default_rule),
+  }));
+
+function isUnary(method: DescMethod): method is Method {
+  return method.methodKind === "unary";
+}
+
+/** A transport to `url`: Connect JSON over HTTP/1.1 unless another form is named. */
+export function transportTo(url: string, form = WIRE_FORMS[0]): Transport {
+  if (form === undefined) throw new Error("there is no form of the wire");
+  return form.transport({ baseUrl: url });
+}
+
+/** Calls a method with this message, or an empty one. */
+export function call(
+  over: Transport,
+  method: Method,
+  { message = create(method.input), accessToken = "" }: { message?: Message; accessToken?: string } = {},
+): Promise<unknown> {
+  const headers = accessToken === "" ? {} : { authorization: `Bearer ${accessToken}` };
+  return over.unary(method, undefined, undefined, headers, message);
+}

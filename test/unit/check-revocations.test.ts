@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { createKnowledge, type LogEntry } from "../../src/check/knowledge.ts";
+import { createRevocationSet } from "../../src/check/revocation-set.ts";
+
+describe("The revocation set", () => {
+  it("is silent of whom it does not know", () => {
+    const set = createRevocationSet();
+    expect([set.isSessionEnded("ses_1"), set.epochOf("usr_1"), set.size()]).toEqual([false, 0, 0]);
+  });
+
+  it("keeps an ended session until its last token is dead, and forgets it then", () => {
+    const set = createRevocationSet();
+    set.endSession("ses_1", 1000);
+    set.forget(999);
+    expect(set.isSessionEnded("ses_1")).toBe(true);
+    set.forget(1000);
+    expect([set.isSessionEnded("ses_1"), set.size()]).toEqual([false, 0]);
+  });
+
+  it("keeps an epoch until the last token that it voids is dead, and forgets it then", () => {
+    const set = createRevocationSet();
+    set.raiseEpoch("usr_1", 7, 1000);
+    set.forget(999);
+    expect(set.epochOf("usr_1")).toBe(7);
+    set.forget(1000);
+    expect([set.epochOf("usr_1"), set.size()]).toEqual([0, 0]);
+  });
+
+  it("never lowers an epoch, whatever the order of the news", () => {
+    const set = createRevocationSet();
+    set.raiseEpoch("usr_1", 3, 1000);
+    set.raiseEpoch("usr_1", 2, 500);
+    expect(set.epochOf("usr_1")).toBe(3);
+  });
+
+  it("keeps what was told twice for the longer time", () => {
+    const set = createRevocationSet();
+    for (const until of [1000, 2000, 500]) set.endSession("ses_1", until);
+    for (const [epoch, until] of [[2, 2000] as const, [3, 1000] as const]) set.raiseEpoch("usr_1", epoch, until);
+    set.forget(1999);
+    expect([set.isSessionEnded("ses_1"), set.epochOf("usr_1"), set.size()]).toEqual([true, 3, 2]);
+    set.forget(2000);
+    expect(set.size()).toBe(0);
+  });
+
+  it("forgets only what is due", () => {
+    const set = createRevocationSet();
+    for (let index = 0; index < 100; index += 1) set.endSession(`ses_${index}`, index);
+    set.forget(49);
+    expect(set.size()).toBe(50);
+    expect([set.isSessionEnded("ses_49"), set.isSessionEnded("ses_50")]).toEqual([false, true]);
+  });
+
+  it("takes a session for no user, nor a user for a session", () => {
+    const set = createRevocationSet();
+    set.endSession("same", 1000);
+    expect(set.epochOf("same")).toBe(0);
+    set.clear();
+    set.raiseEpoch("same", 2, 1000);
+    expect(set.isSessionEnded("same")).toBe(false);
+  });
+
+  it("is empty once it is cleared", () => {
+    const set = createRevocationSet();
+    set.endSession("ses_1", 1000);
+    set.raiseEpoch("usr_1", 2, 1000);
+    set.clear();
+    expect([set.isSessionEnded("ses_1"), set.epochOf("usr_1"), set.size()]).toEqual([false, 0, 0]);
+  });
+});
+
+describe("Knowledge", () => {
+  const entries: readonly LogEntry[] = [
+    { kind: "session_ended", sessionId: "ses_1", expiresAt: 1000 },
+    { kind: "user_epoch", userId: "usr_1", epoch: 2, expiresAt: 1000 },
+    { kind: "role_changed", role: "clerk", grants: ["orders:read"] },
+  ];
+
+  it("knows of nothing, as of never, before it is told", () => {
+    const knowledge = createKnowledge();
+    expect([knowledge.logId(), knowledge.revision(), knowledge.asOf()]).toEqual(["", 0, 0]);
+  });
+
+  it("advances with what it is told, in order", () => {
+    const knowledge = createKnowledge();
+    knowledge.advance(3, entries);
+    knowledge.advance(4, [{ kind: "role_changed", role: "clerk", grants: null }]);
+    expect(knowledge.revision()).toBe(4);
+    expect(knowledge.revocations.isSessionEnded("ses_1")).toBe(true);
+    expect(knowledge.revocations.epochOf("usr_1")).toBe(2);
+    expect(knowledge.roles.has("clerk")).toBe(false);
+  });
+
+  it("starts over with a snapshot: nothing of before is left, and roles are as the snapshot has them", () => {
+    const knowledge = createKnowledge();
+    knowledge.advance(3, entries);
+    const roles = [{ name: "boss", grants: ["*"] }];
+    const replay: LogEntry = { kind: "role_changed", role: "clerk", grants: ["*"] };
+    const ended: LogEntry = { kind: "session_ended", sessionId: "ses_2", expiresAt: 1000 };
+    knowledge.restart({ logId: "other", revision: 1, roles, entries: [replay, ended] });
+    expect([knowledge.logId(), knowledge.revision()]).toEqual(["other", 1]);
+    expect(knowledge.revocations.isSessionEnded("ses_1")).toBe(false);
+    expect(knowledge.revocations.isSessionEnded("ses_2")).toBe(true);
+    expect(knowledge.revocations.epochOf("usr_1")).toBe(0);
+    expect([knowledge.roles.has("clerk"), knowledge.roles.has("boss")]).toEqual([false, true]);
+  });
+
+  it("never gets older by a confirmation that comes late", () => {
+    const knowledge = createKnowledge();
+    knowledge.confirm(2000);
+    knowledge.confirm(1000);
+    expect(knowledge.asOf()).toBe(2000);
+  });
+});
