@@ -3,6 +3,7 @@
  * Exit codes: 0 done, 1 refused or failed, 2 the command line or the settings are wrong.
  */
 import { Command, CommanderError } from "commander";
+import { addDoctorCommand } from "./cli/doctor.ts";
 import { addKeysCommands } from "./cli/keys.ts";
 import { addMigrateCommand } from "./cli/migrate.ts";
 import { addRestoredCommand } from "./cli/restored.ts";
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   addServicesCommands(program);
   addKeysCommands(program);
   addRestoredCommand(program);
+  addDoctorCommand(program);
   // A reader that has seen enough, such as `head`, is no fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);

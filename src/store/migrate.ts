@@ -6,6 +6,9 @@ import type { Schema } from "./schema.ts";
 /** Every migration, oldest first. What is released is never changed, only added to. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = { "0001-core": core };
 
+/** The names of all migrations, oldest first. */
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
+
 /** A schema that this version cannot work with; the message says what to do. */
 export class UnusableSchema extends Error {
   override readonly name = "UnusableSchema";

@@ -3,7 +3,7 @@
  * `dir`, A256GCM). The first encrypts, all decrypt, so that one can follow another.
  */
 import { createHash } from "node:crypto";
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CompactEncrypt, compactDecrypt } from "jose";
 import { decodeBase64Url, encodeBase64Url } from "../lib/base64url.ts";
@@ -45,7 +45,16 @@ export function loadMasterKeys({ stated, dataDir, mayCreate, random }: MasterKey
     }
     createKeyFile(file, random);
   }
-  return createMasterKeys([parseKey(readFileSync(file, "utf8").trim(), file)]);
+  return createMasterKeys([parseKey(readKeyFile(file), file)]);
+}
+
+/** The text of a key file that nobody but its owner can read. */
+function readKeyFile(file: string): string {
+  const mode = statSync(file).mode & 0o777;
+  if ((mode & 0o077) !== 0) {
+    throw new MasterKeyError(`others can reach ${file} (mode ${mode.toString(8)}); run: chmod 600 ${file}`);
+  }
+  return readFileSync(file, "utf8").trim();
 }
 
 /** Master keys of 32 bytes each. */

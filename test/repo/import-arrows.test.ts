@@ -45,7 +45,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "users",
   ],
   app: ["config", "core", "gen", "housekeeping", "rpc", "server", "version"],
-  cli: ["app", "config", "core", "errors", "lib", "log", "store", "users"],
+  doctor: ["config", "lib", "store", "tokens"],
+  cli: ["doctor", "app", "config", "core", "errors", "lib", "log", "store", "users"],
   main: ["cli", "config", "version"],
 };
 

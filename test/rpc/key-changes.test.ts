@@ -10,6 +10,7 @@ import { createFakeClock } from "../support/fake-clock.ts";
 import { partsOf } from "../support/forge.ts";
 import { logIn, welcome } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
+import { startServerProcess } from "../support/server-process.ts";
 
 const FIVE_MINUTES = 300_000;
 const LIFE = 600_000;
@@ -23,8 +24,8 @@ async function started(options: Parameters<typeof startApp>[0] = {}): Promise<Te
 const keysOf = (app: TestApp) => app.beside(({ store }) => store.read(listKeys));
 const kidOf = (token: string) => JSON.parse(Buffer.from(partsOf(token)[0], "base64url").toString()).kid;
 
-async function publishedKids(app: TestApp): Promise<string[]> {
-  const { keys } = JSON.parse(await (await fetch(`${app.url}/.well-known/jwks.json`)).text());
+async function publishedKids({ url }: { readonly url: string }): Promise<string[]> {
+  const { keys } = JSON.parse(await (await fetch(`${url}/.well-known/jwks.json`)).text());
   return keys.map(({ kid }: { kid: string }) => kid);
 }
 
@@ -65,17 +66,21 @@ describe("At the first start", () => {
   });
 });
 
-describe("Two instances that start at once on an empty folder", () => {
+describe("Two servers that start at once on an empty folder", () => {
   it("make one set of keys, and each takes the other's tokens", async () => {
     const dataDir = temporaryFolder();
     onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
-    const [one, two] = await Promise.all([started({ dataDir }), started({ dataDir })]);
-    expect(await keysOf(one)).toHaveLength(3);
+    const settings = { SALLYPORT_DATA_DIR: dataDir };
+    const [one, two] = await Promise.all([startServerProcess(settings), startServerProcess(settings)]);
+    for (const server of [one, two]) onTestFinished(async () => void (await server.end("SIGKILL")));
     expect(await publishedKids(one)).toEqual(await publishedKids(two));
-    const { tokens } = await welcome(one, "ada");
-    expect(await createJudge(two)({ accessToken: tokens.accessToken })).toBe("GRANTED");
-    const refreshed = await clientsOf(two.url).auth.refresh({ refreshToken: tokens.refreshToken });
-    expect(await createJudge(one)({ accessToken: refreshed.accessToken })).toBe("GRANTED");
+    const [ada, granted] = [{ identifier: "ada", password: "ada keeps kites in the harbour" }, { case: "granted" }];
+    await clientsOf(one.url).auth.signup({ username: ada.identifier, password: ada.password });
+    const { accessToken, refreshToken } = await clientsOf(one.url).auth.login(ada);
+    expect((await clientsOf(two.url).auth.authorize({ accessToken })).decision).toMatchObject(granted);
+    const refreshed = await clientsOf(two.url).auth.refresh({ refreshToken });
+    const question = { accessToken: refreshed.accessToken };
+    expect((await clientsOf(one.url).auth.authorize(question)).decision).toMatchObject(granted);
   });
 });
 

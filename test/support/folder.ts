@@ -8,9 +8,18 @@ import { TEST_SETTINGS } from "./app.ts";
 import { passwordOf } from "./people.ts";
 
 /** Opens the folder's database, making it and its keys where there are none, and closes it after the work. */
-export async function workOn<T>(dataDir: string, work: (core: Core) => Promise<T>): Promise<T> {
-  const config = readConfig({ ...TEST_SETTINGS, SALLYPORT_DATA_DIR: dataDir });
-  const core = await openCore({ config, log: createLog({ level: "silent" }), clock: systemClock, random: systemRandom });
+export async function workOn<T>(
+  dataDir: string,
+  work: (core: Core) => Promise<T>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  const config = readConfig({ ...TEST_SETTINGS, SALLYPORT_DATA_DIR: dataDir, ...settings });
+  const core = await openCore({
+    config,
+    log: createLog({ level: "silent" }),
+    clock: systemClock,
+    random: systemRandom,
+  });
   try {
     return await work(core);
   } finally {

@@ -34,7 +34,8 @@ export type RawAnswer = Answer & { readonly code: string };
 
 /** A connection that a form can use for many calls within a test; `undefined` where it opens one for each. */
 export function connectionFor(port: number, { ask }: RawForm): ClientHttp2Session | undefined {
-  return ask === ask2 ? session2(port) : undefined;
+  // Each call listens for the end of the session, so there are as many listeners as calls.
+  return ask === ask2 ? session2(port).setMaxListeners(0) : undefined;
 }
 
 /** Calls `method` with exactly these bytes for its message, on `connection` or on one of its own. */

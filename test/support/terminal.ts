@@ -27,6 +27,8 @@ export async function runAtTerminal(
     answered = screen.length;
     left.shift();
     child.stdin.write(next[1]);
+    // A real terminal stays; what only passes for one would keep the process waiting.
+    if (left.length === 0 && !hasScript) child.stdin.end();
   };
   child.stdout.setEncoding("utf8").on("data", onText);
   child.stderr.setEncoding("utf8").on("data", onText);

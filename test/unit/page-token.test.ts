@@ -35,6 +35,13 @@ describe("A page token", () => {
         const token = pages.seal(one, position);
         expect(() => pages.open(other, token)).toThrow(refused);
       }),
+      {
+        examples: [
+          [["users", "clerk"], ["users,clerk"], "a"],
+          [["users", ""], ["users"], ""],
+          [["a"], [], "a"],
+        ],
+      },
     );
   });
 

@@ -8,7 +8,7 @@ import { isSqliteError } from "./outage.ts";
 const OLDEST = [3, 51, 3] as const;
 
 /** Marks a file as ours (`PRAGMA application_id`): "SALY" in ASCII. */
-const APPLICATION_ID = 0x53_41_4c_59;
+export const APPLICATION_ID = 0x53_41_4c_59;
 
 /** How long to wait for another process that starts at the same time. */
 const PATIENT_MS = 10_000;
@@ -54,11 +54,17 @@ export function explainDamage(error: unknown, file: string): unknown {
   return new UnusableDatabase(`${file} is damaged, or no SQLite database at all; ${advice}`, { cause: error });
 }
 
-function refuseOldLibrary(connection: Connection): void {
+/** The version of the SQLite library, and whether it is too old to be trusted. */
+export function libraryVersion(connection: Connection): { readonly version: string; readonly isTooOld: boolean } {
   const version = String(connection.prepare("select sqlite_version()").pluck().get());
   const parts = version.split(".").map(Number);
   const difference = OLDEST.map((part, index) => (parts[index] ?? 0) - part).find((delta) => delta !== 0) ?? 0;
-  if (difference < 0) {
+  return { version, isTooOld: difference < 0 };
+}
+
+function refuseOldLibrary(connection: Connection): void {
+  const { version, isTooOld } = libraryVersion(connection);
+  if (isTooOld) {
     throw new UnusableDatabase(`SQLite ${version} can lose commits; install one of at least ${OLDEST.join(".")}`);
   }
 }

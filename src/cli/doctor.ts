@@ -1,0 +1,26 @@
+import type { Command } from "commander";
+import { examine } from "../doctor/examine.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { readContext, say } from "./context.ts";
+
+/** `sallyport doctor`: looks at everything that a start depends on. */
+export function addDoctorCommand(program: Command): void {
+  program
+    .command("doctor")
+    .description(
+      "look at Node, files, database, keys, clock and port, and say how to mend what is wrong; changes nothing",
+    )
+    .option("--json", "as JSON, one finding a line")
+    .action(diagnose);
+}
+
+async function diagnose({ json }: { readonly json?: boolean }): Promise<void> {
+  for await (const [name, finding] of examine(readContext())) {
+    if (finding.mend !== null) process.exitCode = 1;
+    say(json ? JSON.stringify({ name, ...finding }) : toText(name, finding));
+  }
+}
+
+function toText(name: string, { found, mend }: Finding): string {
+  return mend === null ? `ok     ${name}: ${found}` : `WRONG  ${name}: ${found}\n       to mend it: ${mend}`;
+}

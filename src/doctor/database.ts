@@ -1,0 +1,67 @@
+/** Examines the database file: whether it is ours, whole, of this version, and openable with the keys given. */
+import { existsSync } from "node:fs";
+import type { Random } from "../lib/random.ts";
+import { type FileReport, inspectFile } from "../store/sqlite/inspect-file.ts";
+import { loadMasterKeys, MasterKeyError } from "../tokens/master-key.ts";
+import { type Finding, fine, wrong } from "./finding.ts";
+
+/** The report of the file; `null` where there is none yet. @throws what SQLite says of a file that it cannot read. */
+export function readDatabase(file: string): FileReport | null {
+  return existsSync(file) ? inspectFile(file) : null;
+}
+
+/** Whether the library is one that loses nothing. */
+export function examineLibrary({ library }: FileReport): Finding {
+  if (library.isTooOld) return wrong(`SQLite ${library.version} can lose commits`, "npm ci");
+  return fine(`SQLite ${library.version}`);
+}
+
+/** Whether the file is ours and whole. */
+export function examineIntegrity({ isOurs, integrity }: FileReport): Finding {
+  if (!isOurs) return wrong("the file belongs to another application", "set SALLYPORT_DATA_DIR to another folder");
+  if (integrity === "ok") return fine("whole");
+  return wrong(integrity, "stop the service, restore a backup, then run: sallyport restored");
+}
+
+/** Whether the schema is of this version. */
+export function examineSchema({ pending, unknown }: FileReport): Finding {
+  if (unknown.length > 0) return wrong(`written by a newer version (${unknown.join(", ")})`, "run that version");
+  if (pending.length > 0) return fine(`older; the next start runs ${pending.join(", ")}`);
+  return fine("of this version");
+}
+
+/** Whether tokens that are out name the issuer of the settings. */
+export function examineIssuer({ issuer }: FileReport, stated: string): Finding {
+  if (issuer === null || issuer === stated) return fine(stated);
+  return wrong(
+    `was ${issuer} at the last start, and is now ${stated}`,
+    `set SALLYPORT_ISSUER to ${issuer}, or let everybody log in again`,
+  );
+}
+
+/** Whether this machine's clock is behind what the file has seen. */
+export function examineClock({ latestTime }: FileReport, now: number): Finding {
+  const aheadMs = latestTime - now;
+  if (aheadMs <= 5_000) return fine(new Date(now).toISOString());
+  return wrong(
+    `${Math.ceil(aheadMs / 1000)} s behind the latest event in the database`,
+    "set the clock of this machine, for instance by NTP",
+  );
+}
+
+/** Whether the master keys open the keys in the file. */
+export async function examineMasterKey(
+  { jwes }: FileReport,
+  source: { readonly stated: readonly string[]; readonly dataDir: string; readonly random: Random },
+): Promise<Finding> {
+  if (jwes.length === 0) return fine("no key in the database needs it yet");
+  try {
+    const masterKeys = loadMasterKeys({ ...source, mayCreate: false });
+    for (const jwe of jwes) await masterKeys.decrypt(jwe);
+    return fine(`opens all ${jwes.length} keys`);
+  } catch (error) {
+    if (error instanceof MasterKeyError)
+      return wrong(error.message, "give the master key that the database was made with");
+    return wrong("a key in the database is damaged", "restore a backup, then run: sallyport restored");
+  }
+}

@@ -1,0 +1,47 @@
+import Database from "better-sqlite3";
+import { MIGRATION_NAMES } from "../migrate.ts";
+import { APPLICATION_ID, libraryVersion } from "./connection.ts";
+
+/** What a look at a database file tells. */
+export type FileReport = {
+  readonly library: { readonly version: string; readonly isTooOld: boolean };
+  readonly isOurs: boolean;
+  /** What `PRAGMA quick_check` says; `ok` if nothing is wrong. */
+  readonly integrity: string;
+  /** Migrations that this version has and the file has not seen. */
+  readonly pending: readonly string[];
+  /** Migrations that the file has seen and this version does not know. */
+  readonly unknown: readonly string[];
+  /** The issuer at the last start, or `null`. */
+  readonly issuer: string | null;
+  /** The latest time of any event in the file, in milliseconds; 0 if there is none. */
+  readonly latestTime: number;
+  /** Encrypted keys. */
+  readonly jwes: readonly string[];
+};
+
+/** Looks at a database file without changing it. @throws what SQLite says of a file that it cannot read. */
+export function inspectFile(file: string): FileReport {
+  const connection = new Database(file, { readonly: true, fileMustExist: true });
+  const column = (table: string, query: string): unknown[] => {
+    const exists = connection.prepare("select 1 from sqlite_schema where name = ?").get(table) !== undefined;
+    return exists ? connection.prepare(query).pluck().all() : [];
+  };
+  try {
+    const applied = column("kysely_migration", "select name from kysely_migration").map(String);
+    const [issuer] = column("meta", "select value from meta where name = 'issuer'");
+    const [latestTime] = column("audit_events", "select max(recorded_at) from audit_events");
+    return {
+      library: libraryVersion(connection),
+      isOurs: connection.pragma("application_id", { simple: true }) === APPLICATION_ID,
+      integrity: String(connection.pragma("quick_check", { simple: true })),
+      pending: MIGRATION_NAMES.filter((name) => !applied.includes(name)),
+      unknown: applied.filter((name) => !MIGRATION_NAMES.includes(name)),
+      issuer: typeof issuer === "string" ? issuer : null,
+      latestTime: Number(latestTime ?? 0),
+      jwes: column("signing_keys", "select private_jwe from signing_keys").map(String),
+    };
+  } finally {
+    connection.close();
+  }
+}
