@@ -48,11 +48,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     if (!result.success) faults.push(...result.error.issues.map((issue) => `${name}: ${issue.message}`));
     return [name, result.data];
   });
+  const values = Object.fromEntries(parsed);
+  faults.push(...contradictionsOf(values));
   if (faults.length > 0) throw new ConfigError(faults);
-  const config = named(Object.fromEntries(parsed));
-  const contradictions = contradictionsOf(config);
-  if (contradictions.length > 0) throw new ConfigError(contradictions);
-  return config;
+  return named(values);
 }
 
 function named(values: Values) {
@@ -61,7 +60,7 @@ function named(values: Values) {
     host: values.SALLYPORT_HOST,
     port: values.SALLYPORT_PORT,
     dataDir: values.SALLYPORT_DATA_DIR,
-    issuer: values.SALLYPORT_ISSUER || defaultIssuer(values.SALLYPORT_HOST, values.SALLYPORT_PORT),
+    issuer: values.SALLYPORT_ISSUER || defaultIssuer(values),
     audiences: values.SALLYPORT_AUDIENCES,
     masterKeys: values.SALLYPORT_MASTER_KEY,
     signingAlgorithm: values.SALLYPORT_SIGNING_ALGORITHM,
@@ -72,6 +71,7 @@ function named(values: Values) {
     signupRoles: values.SALLYPORT_SIGNUP_ROLES,
     authorizeCallers: values.SALLYPORT_AUTHORIZE_CALLERS,
     allowedOrigins: values.SALLYPORT_ALLOWED_ORIGINS,
+    tls: tlsFilesOf(values),
     argon2: {
       memoryKiB: values.SALLYPORT_ARGON2_MEMORY_KIB,
       passes: values.SALLYPORT_ARGON2_PASSES,
@@ -83,18 +83,40 @@ function named(values: Values) {
   };
 }
 
-function contradictionsOf(config: Config): string[] {
+/** The files of the port's certificate; `null` where it speaks cleartext. */
+function tlsFilesOf(values: Values) {
+  const { SALLYPORT_TLS_CERT_FILE: certFile, SALLYPORT_TLS_KEY_FILE: keyFile } = values;
+  if (certFile === "" || keyFile === "") return null;
+  return { certFile, keyFile, clientCaFile: values.SALLYPORT_TLS_CLIENT_CA_FILE || null };
+}
+
+/** What is stated by halves: nobody who wants TLS is to be served in cleartext. */
+function tlsFaultsOf(values: Partial<Values>): string[] {
+  const names = ["SALLYPORT_TLS_CERT_FILE", "SALLYPORT_TLS_KEY_FILE"] as const;
+  const wanted = [...names, "SALLYPORT_TLS_CLIENT_CA_FILE"] as const;
+  const first = wanted.find((name) => values[name]);
+  if (first === undefined) return [];
+  return names.filter((name) => !values[name]).map((name) => `${name} must be set where ${first} is`);
+}
+
+/** What no two settings may say together. NaN, for what could not be parsed, contradicts nothing. */
+function contradictionsOf(values: Partial<Values>): string[] {
+  const {
+    SALLYPORT_REFRESH_IDLE_TTL_SECONDS: idle = Number.NaN,
+    SALLYPORT_REFRESH_ABSOLUTE_TTL_SECONDS: absolute = Number.NaN,
+    SALLYPORT_REFRESH_GRACE_SECONDS: grace = Number.NaN,
+    SALLYPORT_ARGON2_MEMORY_KIB: memory = Number.NaN,
+    SALLYPORT_ARGON2_LANES: lanes = Number.NaN,
+  } = values;
   const faults: string[] = [];
-  if (config.refreshIdleTtlMs > config.refreshAbsoluteTtlMs) {
+  if (idle > absolute) {
     faults.push("SALLYPORT_REFRESH_IDLE_TTL_SECONDS must not exceed SALLYPORT_REFRESH_ABSOLUTE_TTL_SECONDS");
   }
-  if (config.refreshGraceMs >= config.refreshIdleTtlMs) {
+  if (grace >= idle) {
     faults.push("SALLYPORT_REFRESH_GRACE_SECONDS must be less than SALLYPORT_REFRESH_IDLE_TTL_SECONDS");
   }
-  if (config.argon2.memoryKiB < 8 * config.argon2.lanes) {
-    faults.push("SALLYPORT_ARGON2_MEMORY_KIB must be at least 8 for each lane (RFC 9106)");
-  }
-  return faults;
+  if (memory < 8 * lanes) faults.push("SALLYPORT_ARGON2_MEMORY_KIB must be at least 8 for each lane (RFC 9106)");
+  return [...faults, ...tlsFaultsOf(values)];
 }
 
 function unknownNames(environment: Readonly<Record<string, string | undefined>>): string[] {
@@ -114,6 +136,8 @@ function isForeign(name: string): boolean {
   return /^SALLYPORT_(TEST_.*|SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$/.test(name);
 }
 
-function defaultIssuer(host: string, port: number): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function defaultIssuer(values: Values): string {
+  const { SALLYPORT_HOST: host, SALLYPORT_PORT: port } = values;
+  const scheme = values.SALLYPORT_TLS_CERT_FILE === "" ? "http" : "https";
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

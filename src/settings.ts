@@ -34,7 +34,8 @@ export const SETTINGS = {
   SALLYPORT_ISSUER: {
     schema: z.url({ protocol: /^https?$/ }).or(z.literal("")),
     default: "",
-    meaning: "`iss` of every token, and the base of every link; `http://HOST:PORT` if empty",
+    meaning:
+      "`iss` of every token, and the base of every link; if empty `http://HOST:PORT`, or `https://HOST:PORT` with a certificate",
   },
   SALLYPORT_AUDIENCES: {
     schema: commaList.pipe(z.array(z.string().min(1).max(256)).min(1)),
@@ -83,6 +84,23 @@ export const SETTINGS = {
     schema: commaList.pipe(z.array(z.string().refine(isOrigin, "must be an origin such as https://app.example"))),
     default: "",
     meaning: "browser origins that may call, separated by commas",
+  },
+  SALLYPORT_TLS_CERT_FILE: {
+    schema: z.string(),
+    default: "",
+    meaning:
+      "PEM file with the server's certificate and the chain behind it: the port then speaks TLS and nothing else, see [docs/tls.md](docs/tls.md); read again when it changes",
+  },
+  SALLYPORT_TLS_KEY_FILE: {
+    schema: z.string(),
+    default: "",
+    meaning: "PEM file with the certificate's private key, closed to others (mode 600); read again when it changes",
+  },
+  SALLYPORT_TLS_CLIENT_CA_FILE: {
+    schema: z.string(),
+    default: "",
+    meaning:
+      "PEM file with the authorities of client certificates: every client must then present one of theirs (mTLS); read again when it changes",
   },
   SALLYPORT_ARGON2_MEMORY_KIB: {
     schema: whole(8, 4_194_304),

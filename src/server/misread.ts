@@ -16,3 +16,19 @@ export async function unlessMisread(answer: UniversalServerResponse): Promise<Un
   const code = statusOf({ status, header, trailer, last: chunks.at(-1) ?? null });
   return code === "INTERNAL" ? null : { ...answer, body: createAsyncIterable(chunks) };
 }
+
+/**
+ * The answer, or `null` if the library cannot put into words what is wrong with
+ * the body: its message repeats the body, and half of a surrogate pair cannot be
+ * percent-encoded for gRPC.
+ */
+export async function unlessUnsayable(
+  answer: Promise<UniversalServerResponse>,
+): Promise<UniversalServerResponse | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof URIError) return null;
+    throw error;
+  }
+}

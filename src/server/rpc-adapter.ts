@@ -12,7 +12,7 @@ import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { callKey } from "../rpc/call.ts";
 import { shortenDeadline } from "./deadline.ts";
 import { type Answered, answeredWith, type Exchange } from "./exchange.ts";
-import { unlessMisread } from "./misread.ts";
+import { unlessMisread, unlessUnsayable } from "./misread.ts";
 import type { Protocol } from "./protocol.ts";
 import { MISREAD_REQUEST, refuse } from "./refuse.ts";
 import { readBody } from "./request-body.ts";
@@ -56,9 +56,9 @@ async function runUnary(inbound: Inbound, protocol: Protocol): Promise<Answered 
     if (response.headersSent) breakOff(response);
   }, deadlineMs);
   try {
-    const given = await handler({ ...universal, body: readBody(request, late.signal) });
+    const given = await unlessUnsayable(handler({ ...universal, body: readBody(request, late.signal) }));
     const { outcome } = exchange.call;
-    const answer = outcome.code === null ? await unlessMisread(given) : given;
+    const answer = given && outcome.code === null ? await unlessMisread(given) : given;
     if (answer) return await respond(answer, response, exchange);
     outcome.code = "INVALID_ARGUMENT";
     refuse(request, response, protocol, MISREAD_REQUEST);

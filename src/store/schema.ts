@@ -85,8 +85,6 @@ type SigningKeysTable = {
   use: "access" | "refresh";
   algorithm: string;
   state: "next" | "active" | "retired";
-  /** JSON of the public JWK; `null` for secrets. */
-  public_jwk: string | null;
   /** The private JWK as a JWE (RFC 7516) under a master key. */
   private_jwe: string;
   created_at: number;

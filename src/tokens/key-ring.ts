@@ -28,7 +28,13 @@ export type KeyRing = {
   readonly jwks: () => { readonly keys: readonly JWK[] };
 };
 
-type LoadedKey = { readonly row: KeyRow; readonly signing: SigningKey; readonly verification: VerificationKey | null };
+type LoadedKey = {
+  readonly row: KeyRow;
+  readonly signing: SigningKey;
+  /** `null` for secrets, which have no public half. */
+  readonly verification: VerificationKey | null;
+  readonly publicJwk: JWK | null;
+};
 
 /** An empty {@link KeyRing}. */
 export function createKeyRing(masterKeys: MasterKeys): KeyRing {
@@ -60,20 +66,30 @@ export function createKeyRing(masterKeys: MasterKeys): KeyRing {
     },
     maxAccessTtlMs: () => maxAccessTtlMs,
     jwks: () => ({
-      keys: [...loaded.values()].flatMap(({ row }) => (row.public_jwk === null ? [] : [parseJwk(row.public_jwk)])),
+      keys: [...loaded.values()].flatMap(({ publicJwk }) => (publicJwk === null ? [] : [publicJwk])),
     }),
   };
 }
 
+const PUBLIC_MEMBERS: ReadonlySet<string> = new Set(["kty", "crv", "x", "y", "n", "e"]);
+
 async function openKey(row: KeyRow, masterKeys: MasterKeys): Promise<LoadedKey> {
   const { kid, algorithm } = row;
-  const plaintext = await masterKeys.decrypt(row.private_jwe);
-  const key = await importJWK(parseJwk(new TextDecoder().decode(plaintext)), algorithm);
-  const signing = { kid, algorithm, key };
-  if (row.public_jwk === null) return { row, signing, verification: null };
-  const publicKey = await importJWK(parseJwk(row.public_jwk), algorithm);
-  if (publicKey instanceof Uint8Array) throw new Error(`the public half of key ${kid} is a secret`);
-  return { row, signing, verification: { kid, algorithm, publicKey } };
+  const jwk = parseJwk(new TextDecoder().decode(await masterKeys.decrypt(row.private_jwe)));
+  const signing = { kid, algorithm, key: await importJWK(jwk, algorithm) };
+  if (row.use === "refresh") return { row, signing, verification: null, publicJwk: null };
+  const publicJwk = { ...publicHalf(jwk), kid, alg: algorithm, use: "sig" };
+  const publicKey = await importJWK(publicJwk, algorithm);
+  if (publicKey instanceof Uint8Array) throw new Error(`key ${kid} signs access tokens, but is a secret`);
+  return { row, signing, verification: { kid, algorithm, publicKey }, publicJwk };
+}
+
+/**
+ * The public half (RFC 7518 section 6, RFC 8037). Taken from what the master key
+ * protects: whoever can write to the database must not be able to slip in a key.
+ */
+function publicHalf(jwk: JWK): object {
+  return Object.fromEntries(Object.entries(jwk).filter(([member]) => PUBLIC_MEMBERS.has(member)));
 }
 
 function parseJwk(text: string): JWK {

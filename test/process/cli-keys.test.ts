@@ -43,10 +43,7 @@ describe("keys list", () => {
         expires: null,
       })),
     );
-    for (const { private_jwe: secret, public_jwk: jwk } of rows) {
-      expect(plain.stdout + json.stdout).not.toContain(secret);
-      if (jwk !== null) expect(plain.stdout + json.stdout).not.toContain(JSON.parse(jwk).x);
-    }
+    for (const { private_jwe: secret } of rows) expect(plain.stdout + json.stdout).not.toContain(secret);
   });
 });
 

@@ -100,7 +100,7 @@ describe("A server beside a database with keys", () => {
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toContain(`${keyFile()} is missing; put it back or set SALLYPORT_MASTER_KEY`);
     expect(() => readFileSync(keyFile())).toThrow("ENOENT");
-    writeFileSync(keyFile(), key);
+    writeFileSync(keyFile(), key, { mode: 0o600 });
     expect(await makeKeys()).toEqual(before);
   });
 

@@ -5,6 +5,7 @@ import { AuthorizeRequestSchema } from "../../gen/sallyport/auth/v1/auth_service
 import type { Core } from "../../src/core.ts";
 import { Refusal } from "../../src/errors.ts";
 import { type Authorize, createAuthorize } from "../../src/rpc/authorize.ts";
+import { logPosition } from "../../src/store/queries/revocations.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf, WIRE_FORMS } from "../support/clients.ts";
 import { type Question, verdictOf } from "../support/decisions.ts";
@@ -27,10 +28,13 @@ afterAll(async () => {
   await app.close();
 });
 
+/** Where the log stands, with `app` knowing it: the other instance may have written last. */
 async function presentRevision() {
-  const { revision } = await alice.auth.authorize({ accessToken: alice.tokens.accessToken });
-  if (revision === undefined) throw new Error("an answer has no revision");
-  return revision;
+  const position = await app.beside(({ store }) => store.read(logPosition));
+  const minRevision = { logId: position?.log_id ?? "", number: BigInt(position?.revision ?? 0) };
+  const { revision } = await alice.auth.authorize({ accessToken: alice.tokens.accessToken, minRevision });
+  expect(revision).toMatchObject(minRevision);
+  return minRevision;
 }
 
 describe("min_revision", () => {

@@ -1,9 +1,11 @@
 import { createPublicKey } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startApp, type TestApp } from "../support/app.ts";
+import { clientsOf } from "../support/clients.ts";
 import { createJudge, expectNoFault, type Judge } from "../support/decisions.ts";
 import { type Forge, type Forgery, openForge, partsOf, segment, signHS256 } from "../support/forge.ts";
 import { welcome } from "../support/people.ts";
+import { refusalOf } from "../support/refusals.ts";
 
 let app: TestApp;
 let forge: Forge;
@@ -53,6 +55,14 @@ const KEYS: readonly Forgery[] = [
     (kid): Forgery => [`our key under the kid ${JSON.stringify(kid)}`, ({ token }) => token({}, { kid })],
   ),
   [
+    "the refresh secret under its own kid",
+    ({ refreshSecret: { kid, key }, honest }) => signHS256(key, { ...honest.header, alg: "HS256", kid }, honest.claims),
+  ],
+  [
+    "the refresh secret under our kid",
+    ({ refreshSecret: { key }, honest }) => signHS256(key, { ...honest.header, alg: "HS256" }, honest.claims),
+  ],
+  [
     "a foreign key that the header brings along (jwk)",
     ({ tokenUnder, foreign }) => tokenUnder(foreign.key, {}, { jwk: foreign.publicJwk }),
   ],
@@ -93,6 +103,18 @@ describe("A token that is granted as it was issued is TOKEN_INVALID", () => {
   it("though it is signed by our key, if it is a refresh token", async () => {
     expect(await judge({ accessToken: forge.refreshToken })).toBe("TOKEN_INVALID, LOG_IN");
     expect(await judge({ accessToken: await forge.token({}, { typ: "rt+jwt" }) })).toBe("TOKEN_INVALID, LOG_IN");
+  });
+
+  it("and is no refresh token under our signing key, whatever it says of itself", async () => {
+    const [header = "", payload = ""] = forge.refreshToken.split(".");
+    const claims = Buffer.from(payload, "base64url");
+    const said = JSON.parse(Buffer.from(header, "base64url").toString());
+    for (const changed of [said, { ...said, alg: "ES256" }, { ...said, alg: "ES256", kid: forge.honest.header.kid }]) {
+      const refusal = await refusalOf(
+        clientsOf(app.url).auth.refresh({ refreshToken: await forge.sign(changed, claims) }),
+      );
+      expect(refusal).toMatchObject({ code: "Unauthenticated", reason: "REFRESH_TOKEN_INVALID" });
+    }
   });
 
   it("but only with such a header: signed again by our key, it is granted", async () => {

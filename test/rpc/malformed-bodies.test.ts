@@ -85,6 +85,8 @@ describe.each(JSON_FORMS)("Over $name", (form) => {
       "undefined",
       "NaN",
       "\u0000",
+      '"half a pair: \\ud800"',
+      '{"half a pair: \\ud800":1,"half a pair: \\ud800":2}',
     ];
     expect(await taken(form, () => bodies)).toEqual([]);
   });

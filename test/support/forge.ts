@@ -16,8 +16,9 @@ export type Forgery = readonly [name: string, make: (forge: Forge) => string | P
 export type Forge = {
   /** An access token that the server issued, and what it says. */
   readonly honest: { readonly token: string; readonly header: Members; readonly claims: Members };
-  /** A refresh token that the server issued. */
+  /** A refresh token that the server issued, and the secret that signed it. */
   readonly refreshToken: string;
+  readonly refreshSecret: { readonly kid: string; readonly key: Uint8Array };
   /** The server's public key, as it publishes it. */
   readonly publicJwk: JWK;
   /** A key pair of nobody's. */
@@ -32,12 +33,14 @@ export type Forge = {
 
 /** A forge with the key of `app`, which must sign by ES256, after the example of tokens that it issued. */
 export async function openForge(app: TestApp, issued: { accessToken: string; refreshToken: string }): Promise<Forge> {
-  const { kid, key, published } = await app.beside(async ({ keys }) => ({
+  const { kid, key, secret, published } = await app.beside(async ({ keys }) => ({
     ...keys.signingKey(),
+    secret: keys.refreshKey(),
     published: keys.jwks().keys,
   }));
   const publicJwk = published.find((jwk) => jwk.kid === kid);
   if (key instanceof Uint8Array || publicJwk === undefined) throw new Error("the signing key is a secret");
+  if (!(secret.key instanceof Uint8Array)) throw new Error("the refresh secret is none");
   const pair = await generateKeyPair("ES256");
   const [header, claims] = issued.accessToken.split(".").map(membersOf);
   if (header === undefined || claims === undefined) throw new Error("this is no token");
@@ -46,6 +49,7 @@ export async function openForge(app: TestApp, issued: { accessToken: string; ref
   return {
     honest: { token: issued.accessToken, header, claims },
     refreshToken: issued.refreshToken,
+    refreshSecret: { kid: secret.kid, key: secret.key },
     publicJwk,
     foreign: { key: pair.privateKey, publicJwk: await exportJWK(pair.publicKey) },
     sign: (ownHeader, payload) => signES256(key, ownHeader, payload),

@@ -16,18 +16,28 @@ export type RawForm = {
 };
 
 const ENCODINGS = [
-  { protocol: "Connect JSON", contentType: "application/json", isJson: true, isFramed: false },
-  { protocol: "Connect binary", contentType: "application/proto", isJson: false, isFramed: false },
-  { protocol: "gRPC", contentType: "application/grpc", isJson: false, isFramed: true },
-  { protocol: "gRPC-Web", contentType: "application/grpc-web+proto", isJson: false, isFramed: true },
-  { protocol: "gRPC-Web JSON", contentType: "application/grpc-web+json", isJson: true, isFramed: true },
-] as const;
+  { protocol: "Connect JSON", contentType: "application/json", isJson: true, isFramed: false, versions: [1, 2] },
+  { protocol: "Connect binary", contentType: "application/proto", isJson: false, isFramed: false, versions: [1, 2] },
+  { protocol: "gRPC", contentType: "application/grpc", isJson: false, isFramed: true, versions: [2] },
+  { protocol: "gRPC JSON", contentType: "application/grpc+json", isJson: true, isFramed: true, versions: [2] },
+  { protocol: "gRPC-Web", contentType: "application/grpc-web+proto", isJson: false, isFramed: true, versions: [1, 2] },
+  {
+    protocol: "gRPC-Web JSON",
+    contentType: "application/grpc-web+json",
+    isJson: true,
+    isFramed: true,
+    versions: [1, 2],
+  },
+];
 
 /** Every form; gRPC needs HTTP/2. */
-export const RAW_FORMS: readonly RawForm[] = ENCODINGS.flatMap(({ protocol, ...encoding }) => {
-  const over2 = { ...encoding, name: `${protocol} over HTTP/2`, ask: ask2 };
-  return protocol === "gRPC" ? [over2] : [{ ...encoding, name: `${protocol} over HTTP/1.1`, ask: ask1 }, over2];
-});
+export const RAW_FORMS: readonly RawForm[] = ENCODINGS.flatMap(({ protocol, versions, ...encoding }) =>
+  versions.map((version) => ({
+    ...encoding,
+    name: `${protocol} over HTTP/${version === 1 ? "1.1" : "2"}`,
+    ask: version === 1 ? ask1 : ask2,
+  })),
+);
 
 /** What came back: the bytes, and the status that they tell. */
 export type RawAnswer = Answer & { readonly code: string };
@@ -52,7 +62,7 @@ export async function callRaw(
     path: `/${method.parent.typeName}/${method.name}`,
     headers: {
       "content-type": form.contentType,
-      ...(form.contentType === "application/grpc" && { te: "trailers" }),
+      ...(form.isFramed && { te: "trailers" }),
       ...headers,
     },
     body: form.isFramed ? envelope(message) : message,

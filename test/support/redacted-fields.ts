@@ -1,5 +1,12 @@
 /** The fields of the contract that hold secrets, as its descriptors tell them: those marked `debug_redact`. */
-import { type DescField, type DescMessage, type DescMethod, ScalarType } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodUnary,
+  type DescService,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 
 /** Whether the field is marked. */
@@ -19,21 +26,28 @@ export function fieldsWithin(message: DescMessage, above: readonly DescMessage[]
 export type SecretRequest = {
   /** `AuthService.Login password`. */
   readonly name: string;
-  readonly method: DescMethod;
+  readonly method: DescMethodUnary;
   /** The request as JSON has it, with the secret in its place and `beside` around it where there are such fields. */
   readonly holding: (secret: string, beside: Readonly<Record<string, unknown>>) => Record<string, unknown>;
   /** Whether the field takes bytes, which JSON writes in base64. */
   readonly isBytes: boolean;
 };
 
-/** One for each marked field of the method's request, at any depth. */
-export function secretRequestsOf(method: DescMethod): readonly SecretRequest[] {
-  return placesIn(method.input).map(({ path, field, holding }) => ({
-    name: `${method.parent.name}.${method.name} ${path}`,
-    method,
-    holding,
-    isBytes: field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES,
-  }));
+/** One for each marked field, at any depth, of every unary method's request. */
+export function secretRequestsTo(services: readonly DescService[]): readonly SecretRequest[] {
+  const methods = services.flatMap(({ methods: own }) => own).filter(isUnary);
+  return methods.flatMap((method) =>
+    placesIn(method.input).map(({ path, field, holding }) => ({
+      name: `${method.parent.name}.${method.name} ${path}`,
+      method,
+      holding,
+      isBytes: field.fieldKind === "scalar" && field.scalar === ScalarType.BYTES,
+    })),
+  );
+}
+
+function isUnary(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === "unary";
 }
 
 type Place = { readonly path: string; readonly field: DescField; readonly holding: SecretRequest["holding"] };

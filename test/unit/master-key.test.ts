@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CompactEncrypt, decodeProtectedHeader } from "jose";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -16,6 +16,12 @@ function folder(): string {
 }
 
 type Source = Partial<Parameters<typeof loadMasterKeys>[0]> & { readonly dataDir: string };
+
+/** Puts a file where the master key is looked for. */
+function writeKeyFile(dataDir: string, content: string | Uint8Array, mode = 0o600): void {
+  writeFileSync(join(dataDir, "master.key"), content, { mode });
+  chmodSync(join(dataDir, "master.key"), mode);
+}
 
 const load = (source: Source) => loadMasterKeys({ stated: [], mayCreate: true, random: systemRandom, ...source });
 const textOf = (key: Uint8Array) => Buffer.from(key).toString("base64url");
@@ -51,7 +57,7 @@ describe("The master key's file", () => {
   it("is taken as it is where it is there, even if one might be made", async () => {
     const dataDir = folder();
     const key = randomBytes(32);
-    writeFileSync(join(dataDir, "master.key"), `  ${textOf(key)}\r\n\n`);
+    writeKeyFile(dataDir, `  ${textOf(key)}\r\n\n`);
     const jwe = await load({ dataDir }).encrypt(PLAINTEXT);
     expect(Buffer.from(await createMasterKeys([key]).decrypt(jwe))).toEqual(PLAINTEXT);
   });
@@ -76,11 +82,26 @@ describe("The master key's file", () => {
     ["32 bytes as they are", Buffer.alloc(32, 0x41)],
   ])("that is %s is refused, told by its name and not by what is in it", (_name, content) => {
     const dataDir = folder();
-    writeFileSync(join(dataDir, "master.key"), content);
+    writeKeyFile(dataDir, content);
     const attempt = () => load({ dataDir });
     expect(attempt).toThrow(MasterKeyError);
     expect(attempt).toThrow(/master\.key must hold 32 bytes in base64url: 43 characters$/);
     expect(readFileSync(join(dataDir, "master.key"))).toEqual(Buffer.from(content));
+  });
+
+  it.each(["644", "640", "604", "601", "620", "666", "777"])("of mode %s is refused: others can reach it", (mode) => {
+    const dataDir = folder();
+    writeKeyFile(dataDir, textOf(randomBytes(32)), Number.parseInt(mode, 8));
+    expect(() => load({ dataDir })).toThrow(MasterKeyError);
+    expect(() => load({ dataDir })).toThrow(`chmod 600 ${join(dataDir, "master.key")}`);
+  });
+
+  it.each(["600", "400"])("of mode %s is taken", async (mode) => {
+    const dataDir = folder();
+    const key = randomBytes(32);
+    writeKeyFile(dataDir, textOf(key), Number.parseInt(mode, 8));
+    const jwe = await load({ dataDir }).encrypt(PLAINTEXT);
+    expect(Buffer.from(await createMasterKeys([key]).decrypt(jwe))).toEqual(PLAINTEXT);
   });
 
   it("is not made where the folder takes no files", () => {

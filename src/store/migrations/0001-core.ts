@@ -100,7 +100,6 @@ async function housekeeping(db: Kysely<unknown>): Promise<void> {
     .addColumn("use", "text", (column) => column.notNull())
     .addColumn("algorithm", "text", (column) => column.notNull())
     .addColumn("state", "text", (column) => column.notNull())
-    .addColumn("public_jwk", "text")
     .addColumn("private_jwe", "text", (column) => column.notNull())
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("expires_at", "bigint")

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { deleteDeadKeys, insertKeys, listKeys, readKeyState, updateKey } from "../../../src/store/queries/keys.ts";
+import {
+  deleteDeadKeys,
+  deleteKey,
+  insertKeys,
+  listKeys,
+  readKeyState,
+  replaceEncryption,
+  updateKey,
+} from "../../../src/store/queries/keys.ts";
 import { readMeta, writeMeta } from "../../../src/store/queries/meta.ts";
 import type { Databases } from "./databases.ts";
 import { keyRow, THEN } from "./rows.ts";
@@ -11,7 +19,7 @@ export function describeKeys({ openStore }: Databases): void {
       const store = await openStore();
       const keys = [
         keyRow("k2", { created_at: THEN + 1, state: "next", expires_at: THEN + 9 }),
-        keyRow("k3", { use: "refresh", algorithm: "HS256", public_jwk: null }),
+        keyRow("k3", { use: "refresh", algorithm: "HS256" }),
         keyRow("k1", { created_at: THEN + 1 }),
       ];
       await store.write(({ db }) => insertKeys(db, keys));
@@ -35,6 +43,23 @@ export function describeKeys({ openStore }: Databases): void {
         keyRow("k1", { state: "retired", expires_at: THEN + 1 }),
         keyRow("k2", { state: "next", expires_at: THEN }),
       ]);
+    });
+
+    it("deletes the one key that is named", async () => {
+      const store = await openStore();
+      await store.write(({ db }) => insertKeys(db, [keyRow("k1"), keyRow("k2")]));
+      await store.write(({ db }) => deleteKey(db, "k1"));
+      await store.write(({ db }) => deleteKey(db, "k3"));
+      expect(await store.read(listKeys)).toEqual([keyRow("k2")]);
+    });
+
+    it("replaces what a key is encrypted to only where that still is what was decrypted", async () => {
+      const store = await openStore();
+      await store.write(({ db }) => insertKeys(db, [keyRow("k1"), keyRow("k2")]));
+      await store.write(({ db }) => replaceEncryption(db, "k1", "jwe of k2", "lost"));
+      await store.write(({ db }) => replaceEncryption(db, "k2", "jwe of k2", "rewrapped"));
+      await store.write(({ db }) => replaceEncryption(db, "k2", "jwe of k2", "too late"));
+      expect(await store.read(listKeys)).toEqual([keyRow("k1"), keyRow("k2", { private_jwe: "rewrapped" })]);
     });
 
     it("deletes only retired ones whose last token is dead, and tells which", async () => {

@@ -5,6 +5,7 @@ import {
   entriesAfter,
   forgetRevocations,
   logPosition,
+  replaceLog,
 } from "../../../src/store/queries/revocations.ts";
 import type { Store, Tx } from "../../../src/store/store.ts";
 import type { Databases } from "./databases.ts";
@@ -112,6 +113,17 @@ export function describeRevocations(databases: Databases): void {
       expect(await entries(store)).toEqual([]);
       expect(await position(store)).toEqual({ log_id: "log", revision: 2, floor: 2 });
       expect(await store.write((tx) => append(tx, "s"))).toBe(3);
+    });
+
+    it("begins anew under another name, with nothing of before", async () => {
+      const store = await openLog();
+      await store.write(async (tx) => {
+        for (const expiresAt of [THEN - 1, THEN]) await append(tx, "s", expiresAt);
+      });
+      await forget(store, THEN);
+      await store.write(({ db }) => replaceLog(db, "another"));
+      expect([await position(store), await entries(store)]).toEqual([{ log_id: "another", revision: 0, floor: 0 }, []]);
+      expect(await store.write((tx) => append(tx, "s"))).toBe(1);
     });
 
     it("forgets nothing while every token may live", async () => {

@@ -48,7 +48,6 @@ export function keyRow(kid: string, columns: Partial<Row<"signing_keys">> = {}):
     use: "access",
     algorithm: "ES256",
     state: "active",
-    public_jwk: "{}",
     private_jwe: `jwe of ${kid}`,
     created_at: THEN,
     expires_at: null,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   deleteDeadSessions,
+  endAllSessions,
   findSession,
   insertSession,
   latestAccessExpiry,
@@ -124,6 +125,15 @@ export function describeSessions(databases: Databases): void {
       expect(await time("s2", 1)).toBe(THEN);
     });
 
+    it("remembers the later time of a generation that was exchanged twice, as after a restore", async () => {
+      const store = await openStore();
+      await add(store, "s1");
+      for (const rotated_at of [THEN, THEN + 5]) {
+        await store.write(({ db }) => rememberRotation(db, { session_id: "s1", generation: 1, rotated_at }, 0));
+      }
+      expect(await store.read((db) => rotationTime(db, "s1", 1))).toBe(THEN + 5);
+    });
+
     it("lists a user's live sessions in pages, the newest first", async () => {
       const store = await openStore();
       const now = THEN + MINUTE;
@@ -156,6 +166,19 @@ export function describeSessions(databases: Databases): void {
       });
       expect(await find(store, "s1")).toMatchObject({ ended_at: endedAt, attempt_hash: null });
       expect(await find(store, "s2")).toMatchObject({ ended_at: null, attempt_hash: "attempt" });
+    });
+
+    it("ends all that are not ended at once, and tells how many those were", async () => {
+      const store = await openStore();
+      await add(store, "s1", { attempt_hash: "attempt" });
+      await add(store, "s2", { ended_at: THEN });
+      await add(store, "s3", {}, "bob");
+      const { count, now } = await store.write(async (tx) => ({ count: await endAllSessions(tx), now: tx.now }));
+      expect(count).toBe(2);
+      const ended = await Promise.all(["s1", "s2", "s3"].map((id) => find(store, id)));
+      expect(ended.map((session) => session?.ended_at)).toEqual([now, THEN, now]);
+      expect(ended[0]?.attempt_hash).toBeNull();
+      expect(await store.write(endAllSessions)).toBe(0);
     });
 
     it("deletes, up to a number, only those of which no token is alive, and their rotations", async () => {

@@ -9,6 +9,8 @@ import {
   raiseEpoch,
   replaceHash,
   replaceRoles,
+  setPasswordHash,
+  setState,
   takenName,
 } from "../../../src/store/queries/users.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -144,6 +146,21 @@ export function describeUsers({ openStore }: Databases): void {
       expect(await hashes()).toEqual(["new", "old"]);
       await store.write(({ db }) => replaceHash(db, "ada", "old", "rehash of old"));
       expect(await hashes()).toEqual(["new", "old"]);
+    });
+
+    it("sets a hash and a state of one user, whatever they were, and of nobody else", async () => {
+      const store = await openStore();
+      await add(store, "ada");
+      await add(store, "bob");
+      await store.write(async ({ db }) => {
+        await setPasswordHash(db, "ada", "new");
+        await setState(db, "ada", "disabled");
+        await setState(db, "eve", "disabled");
+      });
+      expect(await store.read((db) => listUsers(db, { after: "", limit: 9, role: "" }))).toEqual([
+        { ...userRow("ada", { password_hash: "new", state: "disabled" }), roles: [] },
+        { ...userRow("bob"), roles: [] },
+      ]);
     });
 
     it("knows whether another active user holds a role", async () => {

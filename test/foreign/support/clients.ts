@@ -1,0 +1,56 @@
+/** The clients that others wrote, and what of them this machine can run. */
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { downloadGoModules } from "./go.ts";
+import { findProgram } from "./programs.ts";
+import { preparePython } from "./python.ts";
+import { writeProtoDeps } from "./workshop.ts";
+
+/** A client of another make. */
+export type ForeignClient = {
+  readonly name: string;
+  /** Its tests, in test/foreign. */
+  readonly file: string;
+  /** Why it cannot be run here; null if it can. */
+  readonly obstacle: () => Promise<string | null>;
+};
+
+/** Where `grpcurl` is, if anywhere: on PATH, or where `go install` puts it. */
+export function grpcurl(): string | null {
+  return findProgram("grpcurl", [join(process.env.GOPATH ?? join(homedir(), "go"), "bin")]);
+}
+
+/** Where Chromium is, if anywhere. */
+export function chromium(): string | null {
+  return findProgram("chromium") ?? findProgram("chromium-browser") ?? findProgram("google-chrome");
+}
+
+const ALWAYS = async () => null;
+const needs = (name: string, find: () => string | null) => async () => (find() === null ? `${name} is not here` : null);
+
+/** Every client that is tried. */
+export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
+  { name: "buf curl: Connect, gRPC, gRPC-Web", file: "buf-curl.test.ts", obstacle: ALWAYS },
+  { name: "@grpc/grpc-js", file: "grpc-js.test.ts", obstacle: ALWAYS },
+  { name: "curl: HTTP/1.1 and HTTP/2", file: "curl.test.ts", obstacle: needs("curl", () => findProgram("curl")) },
+  { name: "grpcurl", file: "grpcurl.test.ts", obstacle: needs("grpcurl", grpcurl) },
+  { name: "Go: grpc-go and connect-go", file: "go.test.ts", obstacle: downloadGoModules },
+  { name: "Python: grpcio", file: "python.test.ts", obstacle: preparePython },
+  { name: "Chromium: Connect-Web", file: "browser.test.ts", obstacle: needs("chromium", chromium) },
+];
+
+/** A client that cannot be run, and why. */
+export type Missing = { readonly name: string; readonly why: string };
+
+/** Sorts the clients into those that can be run here and those that cannot, and prepares what they share. */
+export async function surveyMachine() {
+  await writeProtoDeps();
+  const files: string[] = [];
+  const missing: Missing[] = [];
+  for (const { name, file, obstacle } of FOREIGN_CLIENTS) {
+    const why = await obstacle();
+    if (why === null) files.push(file);
+    else missing.push({ name, why });
+  }
+  return { files, missing };
+}

@@ -1,0 +1,22 @@
+/** Clients that others wrote: those that this machine has are run, the others are named at the end. */
+import { defineConfig } from "vitest/config";
+import { surveyMachine } from "./test/foreign/support/clients.ts";
+
+const { files, missing } = await surveyMachine();
+const names = missing.map(({ name, why }) => `  ${name} (${why})\n`).join("");
+
+// biome-ignore lint/style/noDefaultExport: Vitest reads the default export.
+export default defineConfig({
+  test: {
+    include: ["machine.test.ts", ...files].map((file) => `test/foreign/${file}`),
+    provide: { missing },
+    reporters: [
+      "default",
+      { onTestRunEnd: () => void process.stdout.write(missing.length > 0 ? `\nNot run here:\n${names}` : "\n") },
+    ],
+    testTimeout: 30_000,
+    hookTimeout: 300_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
+});
