@@ -9,7 +9,7 @@ import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { Commit } from "../revocations/commit.ts";
-import type { SessionLife } from "../sessions/session-life.ts";
+import type { NewSession, SessionLife } from "../sessions/session-life.ts";
 import { lockUser, replaceHash, type UserRow } from "../store/queries/users.ts";
 import type { Store, Tx } from "../store/store.ts";
 import type { AudiencePolicy } from "../tokens/audience-policy.ts";
@@ -44,17 +44,27 @@ type LoginDeps = {
 /** What is known of a user whose password was right. */
 type Proof = { readonly user: UserRow; readonly newHash: string | null };
 
+/** What became of a start: tokens to issue; another login renewed the hash; or the user is not the same any more. */
+type Start = { readonly revision: null; readonly started: TokenGrant | "rehashed" | "changed" };
+
+/** A hash is renewed once when its parameters move on, so whoever loses that race need try only once more. */
+const MAX_ATTEMPTS = 2;
+const TRY_AGAIN = "the account changed during the login; try again";
+
 /** A {@link Login}. */
 export function createLogin(deps: LoginDeps): Login {
   const { read, commit, hasher, sessions, issueTokenPair, audit } = deps;
 
   return async function login({ identifier, password, audiences, deviceName }, signal) {
-    const chosen = deps.audiences.forLogin(audiences);
-    const found = await read((db) => findByIdentifier(db, identifier));
-    const proof = await prove(found, password, signal);
-    const started = proof === null ? null : await commit((tx) => start(tx, proof, { audiences: chosen, deviceName }));
-    if (started?.grant == null) return refuse(found);
-    return issueTokenPair(started.grant);
+    const session = { audiences: deps.audiences.forLogin(audiences), deviceName };
+    for (let attempt = 1; ; attempt += 1) {
+      const found = await read((db) => findByIdentifier(db, identifier));
+      const proof = await prove(found, password, signal);
+      if (proof === null) return refuse(found);
+      const { started } = await commit((tx) => start(tx, proof, session));
+      if (typeof started === "object") return issueTokenPair(started);
+      if (started === "changed" || attempt === MAX_ATTEMPTS) return refuse(found);
+    }
   };
 
   /** One hash's work whoever asks, and the user only if all is right. */
@@ -68,25 +78,18 @@ export function createLogin(deps: LoginDeps): Login {
     return { user, newHash: outdated ? await hasher.hash(password, signal) : null };
   }
 
-  /** Starts the session if the user still is what the password was checked against; `grant` is `null` if not. */
-  async function start(
-    tx: Tx,
-    { user: checked, newHash }: Proof,
-    session: { readonly audiences: readonly string[]; readonly deviceName: string },
-  ): Promise<{ readonly revision: null; readonly grant: TokenGrant | null }> {
+  /** Starts the session if the user still is what the password was checked against. */
+  async function start(tx: Tx, { user: checked, newHash }: Proof, session: Omit<NewSession, "userId">): Promise<Start> {
     const user = await lockUser(tx, checked.id);
-    const isSame = user?.state === checked.state && user.password_hash === checked.password_hash;
-    if (user === null || !isSame) return { revision: null, grant: null };
-    if (user.epoch !== checked.epoch) {
-      throw new Refusal("UNAVAILABLE", {
-        message: "the account changed during the login; try again",
-        retryAfterMs: 100,
-      });
-    }
+    if (user === null || user.state !== checked.state) return { revision: null, started: "changed" };
+    const hasSameHash = user.password_hash === checked.password_hash;
+    // A new password raises the epoch; only another login that renewed the hash does not.
+    if (!hasSameHash) return { revision: null, started: user.epoch === checked.epoch ? "rehashed" : "changed" };
+    if (user.epoch !== checked.epoch) throw new Refusal("UNAVAILABLE", { message: TRY_AGAIN, retryAfterMs: 100 });
     if (newHash !== null) await replaceHash(tx.db, user.id, checked.password_hash, newHash);
     const begun = await sessions.begin(tx, { userId: user.id, ...session });
     await audit.record(tx, { kind: "login", userId: user.id, sessionId: begun.id, actor: user.id });
-    return { revision: null, grant: { session: begun, user, issuedAt: tx.now } };
+    return { revision: null, started: { session: begun, user, issuedAt: tx.now } };
   }
 
   /** The one refusal, after it is on record. The identifier is not: people type passwords into the wrong field. */

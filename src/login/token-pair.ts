@@ -35,7 +35,7 @@ export function createTokenPairIssuer(deps: {
   readonly accessTokenTtlMs: number;
 }): IssueTokenPair {
   return async function issueTokenPair({ session, user, issuedAt, audiences }) {
-    const accessExpiresAt = accessExpiry(issuedAt, deps.accessTokenTtlMs);
+    const accessExpiresAt = accessExpiry(issuedAt, deps.accessTokenTtlMs, session.absolute_expires_at);
     const [accessToken, refreshToken] = await Promise.all([
       deps.issueAccessToken({
         user,

@@ -34,7 +34,7 @@ export function createAuthService(deps: AuthServiceDeps): ServiceImpl<typeof Aut
       const accessToken = bearerToken(values.get(callKey).authorization);
       return { revision: toRevision(await deps.logout({ refreshToken, accessToken, scope: fromScope(scope) })) };
     },
-    authorize: (request, { signal }) => deps.authorize(request, signal),
-    batchAuthorize: (request, { signal }) => batchAuthorize(request, deps.authorize, signal),
+    authorize: (request, context) => deps.authorize(request, context),
+    batchAuthorize: (request, context) => batchAuthorize(request, deps.authorize, context),
   };
 }

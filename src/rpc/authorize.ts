@@ -3,6 +3,7 @@
  * a revision is asked for that memory has not reached.
  */
 import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext } from "@connectrpc/connect";
 import type { AuthorizeRequest, AuthorizeResponse } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import type { Checker } from "../check/checker.ts";
 import type { Knowledge } from "../check/knowledge.ts";
@@ -11,8 +12,14 @@ import type { Clock } from "../lib/clock.ts";
 import type { WaitForRevision } from "../revocations/wait-for-revision.ts";
 import { fromRevision, toAuthorizeResponse } from "./messages.ts";
 
+/** What it takes to get an answer through before a deadline, in milliseconds. */
+const ANSWER_MARGIN_MS = 50;
+
 /** Answers one question. @throws Refusal REVISION_UNKNOWN, REVISION_NOT_REACHED, TOO_STALE. */
-export type Authorize = (request: AuthorizeRequest, signal: AbortSignal) => Promise<AuthorizeResponse>;
+export type Authorize = (request: AuthorizeRequest, limits: CallLimits) => Promise<AuthorizeResponse>;
+
+/** How long a call may go on. */
+export type CallLimits = Pick<HandlerContext, "signal" | "timeoutMs">;
 
 type AuthorizeDeps = {
   readonly checker: Pick<Checker, "check">;
@@ -27,9 +34,9 @@ type AuthorizeDeps = {
 export function createAuthorize(deps: AuthorizeDeps): Authorize {
   const { checker, knowledge, waitForRevision, standardAudience, clock } = deps;
 
-  return async function authorize(request, signal) {
+  return async function authorize(request, limits) {
     const { accessToken, audience, anyRole, allPermissions, minRevision, maxStaleness, maxAuthAge } = request;
-    if (minRevision !== undefined) await waitForRevision(fromRevision(minRevision), signal);
+    if (minRevision !== undefined) await waitForRevision(fromRevision(minRevision), whileAnswerable(limits));
     if (maxStaleness !== undefined) refuseStale(durationMs(maxStaleness));
     // Told before the check: what is decided later may only be newer than this.
     const revision = { logId: knowledge.logId(), number: knowledge.revision() };
@@ -43,4 +50,11 @@ export function createAuthorize(deps: AuthorizeDeps): Authorize {
   function refuseStale(maxStalenessMs: number): void {
     if (clock.now() - knowledge.asOf() > maxStalenessMs) throw new Refusal("TOO_STALE", { retryAfterMs: 1000 });
   }
+}
+
+/** Ends so long before the deadline that "not reached" still gets through to the client. */
+function whileAnswerable({ signal, timeoutMs }: CallLimits): AbortSignal {
+  const left = timeoutMs();
+  if (left === undefined) return signal;
+  return AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, left - ANSWER_MARGIN_MS))]);
 }

@@ -22,9 +22,10 @@ type RpcsDeps = {
 
 /**
  * JSON is UTF-8 (RFC 8259 section 8.1). Left to itself, the library puts U+FFFD for
- * what is not, and passwords that differ there would become one.
+ * what is not, and passwords that differ there would become one. Names that are not
+ * in the contract are refused: a condition that is misspelt must not be overlooked.
  */
-const JSON_OPTIONS = { ignoreUnknownFields: true, textDecoder: new TextDecoder("utf-8", { fatal: true }) };
+const JSON_OPTIONS = { ignoreUnknownFields: false, textDecoder: new TextDecoder("utf-8", { fatal: true }) };
 
 /** Handlers by path, `/package.Service/Method`: ours, health's and reflection's, behind the same interceptors. */
 export function createRpcs(deps: RpcsDeps): ReadonlyMap<string, UniversalHandler> {

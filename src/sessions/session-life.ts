@@ -58,7 +58,7 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
       audiences: JSON.stringify(audiences),
       device_name: deviceName,
       auth_time: tx.now,
-      access_expires_at: accessExpiry(tx.now, times.accessTokenTtlMs),
+      access_expires_at: accessExpiry(tx.now, times.accessTokenTtlMs, absolute),
       ended_at: null,
     };
     await insertSession(tx.db, session);
@@ -73,13 +73,17 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
     return judgeRefresh({ presented, current, exchangedAt, isSameAttempt, now: tx.now, graceMs: times.refreshGraceMs });
   }
 
+  function nextAccessExpiry(tx: Tx, session: SessionRow): number {
+    return accessExpiry(tx.now, times.accessTokenTtlMs, session.absolute_expires_at);
+  }
+
   async function moveOn(tx: Tx, session: SessionRow, attemptId: Uint8Array): Promise<SessionRow> {
     const next = {
       generation: session.generation + 1,
       rotated_at: tx.now,
       attempt_hash: attemptId.length > 0 ? sha256(attemptId) : null,
       refresh_expires_at: Math.min(wholeSecond(tx.now + times.refreshIdleTtlMs), session.absolute_expires_at),
-      access_expires_at: Math.max(accessExpiry(tx.now, times.accessTokenTtlMs), session.access_expires_at),
+      access_expires_at: Math.max(nextAccessExpiry(tx, session), session.access_expires_at),
     };
     if (!(await rotate(tx.db, session.id, next))) throw new Error(`session ${session.id} moved on under its lock`);
     await rememberLastRotation(tx, session);
@@ -94,7 +98,7 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
   }
 
   async function repeat(tx: Tx, session: SessionRow): Promise<SessionRow> {
-    const expiresAt = accessExpiry(tx.now, times.accessTokenTtlMs);
+    const expiresAt = nextAccessExpiry(tx, session);
     await noteAccessExpiry(tx.db, session.id, expiresAt);
     return { ...session, access_expires_at: Math.max(expiresAt, session.access_expires_at) };
   }

@@ -57,9 +57,12 @@ export function createAccessTokenIssuer(deps: {
   };
 }
 
-/** When a token that is issued now expires, in milliseconds: a whole second, as `exp` tells it. */
-export function accessExpiry(now: number, ttlMs: number): number {
-  return (toSeconds(now) + toSeconds(ttlMs)) * 1000;
+/**
+ * When a token that is issued now expires, in milliseconds: a whole second, as `exp`
+ * tells it, and no later than its session.
+ */
+export function accessExpiry(now: number, ttlMs: number, sessionEndsAt: number): number {
+  return Math.min((toSeconds(now) + toSeconds(ttlMs)) * 1000, sessionEndsAt);
 }
 
 function toSeconds(milliseconds: number): number {

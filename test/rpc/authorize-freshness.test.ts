@@ -112,14 +112,17 @@ describe("max_staleness", () => {
   });
 });
 
+/** What a cut-off instance is told to have until the deadline, which itself never comes. */
+const TIME_LEFT_MS = 120;
+
 describe("An instance that is cut off from its database", () => {
   /** `Authorize` over a core whose database was closed under it. */
   async function cutOff(work: (authorize: (question: Question) => ReturnType<Authorize>, core: Core) => Promise<void>) {
     await app.beside(async (core) => {
       const authorize = createAuthorize({ ...core, clock: app.clock });
       await core.store.close();
-      const { signal } = new AbortController();
-      await work((question) => authorize(create(AuthorizeRequestSchema, question), signal), core);
+      const limits = { signal: new AbortController().signal, timeoutMs: () => TIME_LEFT_MS };
+      await work((question) => authorize(create(AuthorizeRequestSchema, question), limits), core);
     });
   }
 
@@ -141,6 +144,14 @@ describe("An instance that is cut off from its database", () => {
       expect(verdictOf(await authorize({ accessToken, maxStaleness: durationFromMs(5_000) }))).toBe("GRANTED");
       const refusal = authorize({ accessToken, maxStaleness: durationFromMs(4_999) });
       await expect(refusal).rejects.toMatchObject({ reason: "TOO_STALE", retryAfterMs: 1000 });
+    });
+  });
+
+  it("says so in time for its answer to get through before the deadline", async () => {
+    await cutOff(async (authorize, core) => {
+      const minRevision = { logId: core.knowledge.logId(), number: BigInt(core.knowledge.revision() + 1) };
+      const refusal = authorize({ accessToken: alice.tokens.accessToken, minRevision });
+      await expect(refusal).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED", retryAfterMs: 1000 });
     });
   });
 

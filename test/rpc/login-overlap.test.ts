@@ -59,17 +59,29 @@ describe("A login that overlaps", () => {
 
   it("a change of password is refused, and starts no session", async () => {
     const userId = await signUp(app, "changer");
-    const password_hash = await hasherAt(1).hash("a new password, just set");
-    expect(await loginWhile("changer", () => changeUser(app, userId, { password_hash }))).toBe("CREDENTIALS_INVALID");
+    const change = (core: Core) => core.accountState.setPassword(userId, "a new password, just set", null);
+    expect(await loginWhile("changer", change)).toBe("CREDENTIALS_INVALID");
     expect(await countSessions(app, userId)).toBe(0);
   });
 
   it("a change of password to the same password is refused all the same", async () => {
     const userId = await signUp(app, "repeater");
-    const password_hash = await hasherAt(1).hash(passwordOf("repeater"));
-    expect(await loginWhile("repeater", () => changeUser(app, userId, { password_hash }))).toBe("CREDENTIALS_INVALID");
+    const change = (core: Core) => core.accountState.setPassword(userId, passwordOf("repeater"), null);
+    expect(await loginWhile("repeater", change)).toBe("CREDENTIALS_INVALID");
     expect(await countSessions(app, userId)).toBe(0);
     expect((await logIn(app, "repeater")).userId).toBe(userId);
+  });
+
+  it("another login that renews the hash starts a session all the same", async () => {
+    const userId = await signUp(app, "renewed");
+    const password_hash = await hasherAt(1).hash(passwordOf("renewed"));
+    let renewals = 0;
+    const renewOnce = async () => {
+      renewals += 1;
+      if (renewals === 1) await changeUser(app, userId, { password_hash });
+    };
+    expect(await loginWhile("renewed", renewOnce)).toMatch(/^ses_/);
+    expect(await countSessions(app, userId)).toBe(1);
   });
 
   it("the disabling of its user is refused, and starts no session", async () => {
