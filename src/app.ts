@@ -9,6 +9,7 @@ import { AuthService } from "../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { LIMITS } from "./config.ts";
 import { type Core, type CoreDeps, openCore } from "./core.ts";
 import { createHousekeeping } from "./housekeeping.ts";
+import { createReadiness } from "./readiness.ts";
 import { forServicesOnly, readAccessRules } from "./rpc/access-rules.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createAdminService } from "./rpc/admin-service.ts";
@@ -16,10 +17,18 @@ import { createAuthService } from "./rpc/auth-service.ts";
 import { createAuthorize } from "./rpc/authorize.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
 import { createServer } from "./server/server.ts";
+import { openTlsFiles } from "./server/tls.ts";
+import { newestAuditTime } from "./store/queries/audit.ts";
+import { countedDecisions } from "./telemetry/event-counters.ts";
+import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { createMetricsListener } from "./telemetry/metrics-listener.ts";
 import { readVersion } from "./version.ts";
 
 /** Services of the contract. */
 const SERVICES = [AuthService, AccountService, AdminService];
+
+/** All that is served: the contract, and what clients expect beside it. */
+const SERVED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
 
 /** What SALLYPORT_AUTHORIZE_CALLERS is about. */
 const AUTHORIZE_METHODS = [AuthService.method.authorize, AuthService.method.batchAuthorize];
@@ -32,20 +41,38 @@ export type App = {
   readonly close: () => Promise<void>;
 };
 
-/** Builds the service. @throws whatever keeps the core from opening, or AccessRuleError. */
+/** Builds the service. @throws whatever keeps the core from opening, AccessRuleError, or TlsFileError. */
 export async function createApp(deps: CoreDeps): Promise<App> {
   const { config, log, clock, random } = deps;
-  const stated = readAccessRules([...SERVICES, Health, ServerReflection, ServerReflectionAlpha]);
+  const stated = readAccessRules(SERVED);
   const rules = config.authorizeCallers === "services" ? forServicesOnly(stated, AUTHORIZE_METHODS) : stated;
-  const core = await openCore(deps);
-  const housekeeping = createHousekeeping({ store: core.store, serviceUse: core.serviceUse, clock, log });
+  // Before the database: a start that is bound to fail touches nothing.
+  const tlsFiles = await openTlsFiles(config.tls);
+  const version = readVersion();
+  const tick = () => performance.now();
+  const metrics = config.metricsOpen ? createMetrics({ version, services: SERVED, tick }) : null;
+  const core = await openCore(metrics === null ? deps : { ...deps, onAuditEvent: metrics.noteEvent });
+  await core.claimDatabase();
+  const housekeeping = createHousekeeping({ store: core.store, serviceUse: core.serviceUse, log });
+  const readiness = createReadiness({
+    readNewestTime: () => core.store.read(newestAuditTime),
+    asOf: core.knowledge.asOf,
+    stalenessBoundMs: LIMITS.stalenessBoundMs,
+    clock,
+    log,
+  });
+  const { isReady } = readiness;
+  metrics?.show({ hashQueue: core.hashQueue, knowledge: core.knowledge, isReady, clock });
+  const metricsPort =
+    metrics && config.metricsAddress && createMetricsListener(config.metricsAddress, metrics.exposition);
   const server = createServer({
     config,
+    tlsFiles,
     log,
     clock,
     random,
-    version: readVersion(),
-    routes: routesOf(core, deps),
+    version,
+    routes: routesOf(core, deps, metrics),
     interceptors: createInterceptors({
       rules,
       checker: core.checker,
@@ -54,10 +81,15 @@ export async function createApp(deps: CoreDeps): Promise<App> {
     }),
     services: SERVICES,
     jwks: core.keys.jwks,
-    isReady: () => clock.now() - core.knowledge.asOf() < LIMITS.stalenessBoundMs,
+    isReady,
+    meter: metrics?.requests ?? null,
+    metrics: metrics && metricsPort === null ? metrics.exposition : null,
   });
   return {
     async listen() {
+      await readiness.start();
+      const metricsUrl = await metricsPort?.listen();
+      if (metricsUrl !== undefined) log.info({ event: "metrics_listening", url: metricsUrl });
       const address = await server.listen();
       housekeeping.start();
       return address;
@@ -65,16 +97,20 @@ export async function createApp(deps: CoreDeps): Promise<App> {
     async close() {
       await server.close();
       housekeeping.stop();
+      readiness.stop();
+      await metricsPort?.close();
+      metrics?.stop();
       await core.close();
     },
   };
 }
 
-function routesOf(core: Core, { clock }: CoreDeps) {
+function routesOf(core: Core, { clock }: CoreDeps, metrics: Metrics | null) {
   const { store, knowledge, pageTokens, checker, waitForRevision, standardAudience } = core;
   const { signup, login, refresh, logout, revokeOwnSession, assignRoles, roleDefinitions } = core;
   const { read } = store;
-  const authorize = createAuthorize({ checker, knowledge, waitForRevision, standardAudience, clock });
+  const check = metrics === null ? checker.check : countedDecisions(checker.check, metrics.noteDecision);
+  const authorize = createAuthorize({ checker: { check }, knowledge, waitForRevision, standardAudience, clock });
   return (router: ConnectRouter): void => {
     router.service(AuthService, createAuthService({ signup, login, refresh, logout, authorize }));
     router.service(AccountService, createAccountService({ read, revokeOwnSession, pageTokens, knowledge, clock }));

@@ -1,6 +1,7 @@
 /**
  * The settings: every `SALLYPORT_*` environment variable, parsed once, all faults
- * reported together. Nothing else in Sallyport reads the environment.
+ * reported together. Nothing else reads them, but for the entry,
+ * which must know the hash permits before anything is loaded.
  */
 import type { z } from "zod";
 import { SETTINGS } from "./settings.ts";
@@ -49,7 +50,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     return [name, result.data];
   });
   const values = Object.fromEntries(parsed);
-  faults.push(...contradictionsOf(values));
+  faults.push(...contradictionsOf(values, (name) => stated(environment, name) !== undefined));
   if (faults.length > 0) throw new ConfigError(faults);
   return named(values);
 }
@@ -78,6 +79,9 @@ function named(values: Values) {
       lanes: values.SALLYPORT_ARGON2_LANES,
     },
     hashPermits: values.SALLYPORT_HASH_PERMITS,
+    /** Whether there is a `/metrics` at all; on the same port if `metricsAddress` is `null`. */
+    metricsOpen: values.SALLYPORT_METRICS === "on" || values.SALLYPORT_METRICS_ADDRESS !== null,
+    metricsAddress: values.SALLYPORT_METRICS_ADDRESS,
     logLevel: values.SALLYPORT_LOG_LEVEL,
     shutdownDelayMs: values.SALLYPORT_SHUTDOWN_DELAY_SECONDS * second,
   };
@@ -99,8 +103,11 @@ function tlsFaultsOf(values: Partial<Values>): string[] {
   return names.filter((name) => !values[name]).map((name) => `${name} must be set where ${first} is`);
 }
 
+/** Whether a setting was stated, rather than left at its default. */
+type IsStated = (name: keyof typeof SETTINGS) => boolean;
+
 /** What no two settings may say together. NaN, for what could not be parsed, contradicts nothing. */
-function contradictionsOf(values: Partial<Values>): string[] {
+function contradictionsOf(values: Partial<Values>, isStated: IsStated): string[] {
   const {
     SALLYPORT_REFRESH_IDLE_TTL_SECONDS: idle = Number.NaN,
     SALLYPORT_REFRESH_ABSOLUTE_TTL_SECONDS: absolute = Number.NaN,
@@ -116,7 +123,22 @@ function contradictionsOf(values: Partial<Values>): string[] {
     faults.push("SALLYPORT_REFRESH_GRACE_SECONDS must be less than SALLYPORT_REFRESH_IDLE_TTL_SECONDS");
   }
   if (memory < 8 * lanes) faults.push("SALLYPORT_ARGON2_MEMORY_KIB must be at least 8 for each lane (RFC 9106)");
-  return [...faults, ...tlsFaultsOf(values)];
+  return [...faults, ...tlsFaultsOf(values), ...metricsFaultsOf(values, isStated)];
+}
+
+function metricsFaultsOf(values: Partial<Values>, isStated: IsStated): string[] {
+  const { SALLYPORT_METRICS: metrics, SALLYPORT_METRICS_ADDRESS: address, SALLYPORT_HOST: host } = values;
+  if (address === undefined || address === null) return [];
+  const faults: string[] = [];
+  if (metrics === "off" && isStated("SALLYPORT_METRICS")) {
+    faults.push("SALLYPORT_METRICS must not be off where SALLYPORT_METRICS_ADDRESS is set");
+  }
+  if (address.host === host && address.port !== 0 && address.port === values.SALLYPORT_PORT) {
+    faults.push(
+      "SALLYPORT_METRICS_ADDRESS must differ from SALLYPORT_HOST and SALLYPORT_PORT; for that port set SALLYPORT_METRICS=on",
+    );
+  }
+  return faults;
 }
 
 function unknownNames(environment: Readonly<Record<string, string | undefined>>): string[] {

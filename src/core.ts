@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { createAudit } from "./audit/audit.ts";
+import { type AuditKind, createAudit } from "./audit/audit.ts";
 import { createChecker } from "./check/checker.ts";
 import { createKnowledge } from "./check/knowledge.ts";
 import { type Config, LIMITS } from "./config.ts";
@@ -18,6 +18,7 @@ import { createRefresh } from "./login/refresh.ts";
 import { createTokenPairIssuer } from "./login/token-pair.ts";
 import { createHashPermits, createPasswordHasher, defaultHashPermits } from "./passwords/password-hasher.ts";
 import { createCommit } from "./revocations/commit.ts";
+import { ensureLog } from "./revocations/ensure-log.ts";
 import { createLogFollower } from "./revocations/log-follower.ts";
 import { createWaitForRevision } from "./revocations/wait-for-revision.ts";
 import { createRoleAssignment } from "./roles/assign-roles.ts";
@@ -52,6 +53,8 @@ export type CoreDeps = {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  /** Told of each event of the audit trail, by its kind alone. */
+  readonly onAuditEvent?: (kind: AuditKind) => void;
 };
 
 /** The core, ready to work. */
@@ -62,12 +65,12 @@ export type Core = Awaited<ReturnType<typeof openCore>>;
  * it into memory and follows it.
  * @throws UnusableDatabase, UnusableSchema, MasterKeyError, and what the file system throws.
  */
-export async function openCore({ config, log, clock, random }: CoreDeps) {
+export async function openCore({ config, log, clock, random, onAuditEvent = () => {} }: CoreDeps) {
   const store = await openSqliteStore({ file: join(config.dataDir, "sallyport.db"), clock });
   try {
     const mayCreate = (await store.read(listKeys)).length === 0;
     const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });
-    const audit = createAudit({ random, log });
+    const audit = createAudit({ random, log, onRecorded: onAuditEvent });
     const keyLife = {
       store,
       masterKeys,
@@ -78,7 +81,7 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
       random,
     };
     await ensureKeys(keyLife);
-    await claimDatabase({ store, issuer: config.issuer, accessTokenTtlMs: config.accessTokenTtlMs, random, log });
+    await ensureLog(store, random);
 
     const keys = createKeyRing(masterKeys);
     const knowledge = createKnowledge();
@@ -116,6 +119,16 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
       keys,
       knowledge,
       checker,
+      /** Notes what this server's tokens depend on; before it issues any. */
+      claimDatabase: () =>
+        claimDatabase({
+          read: store.read,
+          commit,
+          issuer: config.issuer,
+          accessTokenTtlMs: config.accessTokenTtlMs,
+          log,
+        }),
+      hashQueue: permits,
       standardAudience: audiences.standard,
       waitForRevision: createWaitForRevision({ knowledge, follower }),
       pageTokens: createPageTokens(keys),
@@ -136,7 +149,7 @@ export async function openCore({ config, log, clock, random }: CoreDeps) {
       declareRestored: () => declareRestored(keyLife),
       async close() {
         follower.stop();
-        await serviceUse.flush();
+        await serviceUse.flush().catch((error: unknown) => log.warn({ event: "service_use_lost", error }));
         await store.close();
       },
     };

@@ -3,7 +3,6 @@
  * what can wait is written. Nothing depends on it being done; a database that is
  * never tidied only grows.
  */
-import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./log.ts";
 import { announceKeys } from "./revocations/entries.ts";
 import type { ServiceUse } from "./services/service-use.ts";
@@ -30,10 +29,9 @@ export type Housekeeping = {
 export function createHousekeeping(deps: {
   readonly store: Pick<Store, "write">;
   readonly serviceUse: Pick<ServiceUse, "flush">;
-  readonly clock: Clock;
   readonly log: Log;
 }): Housekeeping {
-  const { store, serviceUse, clock, log } = deps;
+  const { store, serviceUse, log } = deps;
   let timer: NodeJS.Timeout | null = null;
 
   /** Writes until a batch is not full. */
@@ -42,12 +40,11 @@ export function createHousekeeping(deps: {
   }
 
   async function tidy(): Promise<void> {
-    const now = clock.now();
-    await serviceUse.flush();
-    await store.write((tx) => forgetRevocations(tx, now));
+    await store.write((tx) => forgetRevocations(tx, tx.now));
     await store.write(dropDeadKeys);
-    await inBatches((tx) => deleteDeadSessions(tx.db, now, BATCH));
-    await inBatches((tx) => deleteOldAuditEvents(tx.db, now - AUDIT_LIFE_MS, BATCH));
+    await inBatches(({ db, now }) => deleteDeadSessions(db, now, BATCH));
+    await inBatches(({ db, now }) => deleteOldAuditEvents(db, now - AUDIT_LIFE_MS, BATCH));
+    await serviceUse.flush();
   }
 
   return {

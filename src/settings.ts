@@ -38,7 +38,7 @@ export const SETTINGS = {
       "`iss` of every token, and the base of every link; if empty `http://HOST:PORT`, or `https://HOST:PORT` with a certificate",
   },
   SALLYPORT_AUDIENCES: {
-    schema: commaList.pipe(z.array(z.string().min(1).max(256)).min(1)),
+    schema: commaList.pipe(z.array(z.string().min(1).max(128)).min(1).max(16)),
     default: "sallyport",
     meaning: "audiences that tokens may be issued for, separated by commas; the first is the default",
   },
@@ -115,6 +115,19 @@ export const SETTINGS = {
     meaning:
       "password hashes that run at once; 0: one for each core but one, at least one. Sixteen wait for each, more are refused",
   },
+  SALLYPORT_METRICS: {
+    schema: z.enum(["off", "on"]),
+    default: "off",
+    meaning: "whether `GET /metrics` tells how the service does, to everybody who can reach the port: off or on",
+  },
+  SALLYPORT_METRICS_ADDRESS: {
+    schema: z
+      .string()
+      .refine((text) => text === "" || toAddress(text) !== null, "must be an address and a port: 127.0.0.1:9464")
+      .transform(toAddress),
+    default: "",
+    meaning: "an address of their own for metrics, such as `127.0.0.1:9464`; opens them there, and only there",
+  },
   SALLYPORT_LOG_LEVEL: {
     schema: z.enum(["debug", "info", "warn", "error", "silent"]),
     default: "info",
@@ -126,6 +139,16 @@ export const SETTINGS = {
     meaning: "how long to go on serving, reported as not serving, after SIGTERM, so that balancers notice",
   },
 } as const satisfies Record<`SALLYPORT_${string}`, Setting>;
+
+/** Where to listen. */
+type Address = { readonly host: string; readonly port: number };
+
+/** `host:port`, an IPv6 address in brackets; `null` for anything else. */
+function toAddress(text: string): Address | null {
+  const [, ipv6, name, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  const host = ipv6 ?? name;
+  return host === undefined || Number(port) > 65_535 ? null : { host, port: Number(port) };
+}
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;

@@ -19,6 +19,7 @@ export type AuditKind =
   | "login_refused"
   | "logout"
   | "session_revoked"
+  | "session_surplus"
   | "refresh_rotated"
   | "refresh_repeated"
   | "refresh_superseded"
@@ -55,8 +56,15 @@ const ALARMING: ReadonlySet<AuditKind> = new Set(["refresh_reused", "refresh_fro
 /** Kinds too frequent and too harmless to store; they are said all the same. */
 const SAID_ONLY: ReadonlySet<AuditKind> = new Set(["refresh_rotated", "refresh_repeated"]);
 
+type AuditDeps = {
+  readonly random: Random;
+  readonly log: Log;
+  /** Told of each event once it is on disk. */
+  readonly onRecorded?: (kind: AuditKind) => void;
+};
+
 /** An {@link Audit} that stores in the database and says in `log`. */
-export function createAudit({ random, log }: { readonly random: Random; readonly log: Log }): Audit {
+export function createAudit({ random, log, onRecorded = () => {} }: AuditDeps): Audit {
   return {
     async record(tx, { kind, userId = null, sessionId = null, actor = null, details = {} }) {
       if (!SAID_ONLY.has(kind)) {
@@ -71,7 +79,11 @@ export function createAudit({ random, log }: { readonly random: Random; readonly
         });
       }
       const line = { event: kind, user_id: userId, session_id: sessionId, actor, ...details };
-      tx.onCommit(() => (ALARMING.has(kind) ? log.warn(line, "security event") : log.info(line, "security event")));
+      tx.onCommit(() => {
+        if (ALARMING.has(kind)) log.warn(line, "security event");
+        else log.info(line, "security event");
+        onRecorded(kind);
+      });
     },
   };
 }

@@ -79,7 +79,7 @@ export function createChecker(deps: CheckerDeps): Checker {
     if (!known.audiences.includes(audience)) return denied("AUDIENCE_MISMATCH");
     const violation = violationOf(rule, principal, { roles, clock });
     if (violation !== null) return violation;
-    const cacheForMs = Math.max(0, Math.min(asOf() + stalenessBoundMs, principal.expiresAt) - now);
+    const cacheForMs = Math.max(0, Math.min(Math.min(asOf(), now) + stalenessBoundMs, principal.expiresAt) - now);
     return { granted: true, principal, cacheForMs };
   }
 

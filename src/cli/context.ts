@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { type Core, openCore } from "../core.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -13,9 +15,17 @@ export function readContext() {
 /**
  * Runs a command on the database. A server that has it open obeys what changed; the
  * log stays quiet below warnings, since the command itself says what it did.
+ * @throws Error if there is no database, unless the command may make one.
  */
-export async function withCore<T>(work: (core: Core) => Promise<T>): Promise<T> {
+export async function withCore<T>(
+  work: (core: Core) => Promise<T>,
+  { mayCreate = false }: { readonly mayCreate?: boolean } = {},
+): Promise<T> {
   const context = readContext();
+  const { dataDir } = context.config;
+  if (!mayCreate && !existsSync(join(dataDir, "sallyport.db"))) {
+    throw new Error(`there is no database in ${dataDir}; set SALLYPORT_DATA_DIR, or make one: sallyport migrate`);
+  }
   const core = await openCore({ ...context, log: createLog({ level: "warn" }) });
   try {
     return await work(core);

@@ -28,7 +28,9 @@ export function addServicesCommands(program: Command): void {
 }
 
 async function create(name: string, { permission }: { readonly permission: readonly string[] }): Promise<void> {
-  const { apiKey } = await withCore((core) => core.services.create(name, [...new Set(permission)], null));
+  const { apiKey } = await withCore((core) => core.services.create(name, [...new Set(permission)], null), {
+    mayCreate: true,
+  });
   say(apiKey);
 }
 

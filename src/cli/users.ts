@@ -56,7 +56,9 @@ const IDENTIFIER = "user name or e-mail address";
 async function create(username: string, { email, role }: { readonly email: string; readonly role: readonly string[] }) {
   const password = await readNewPassword();
   const roles = [...new Set(role)];
-  const user = await withCore((core) => core.createUser({ username, password, email, roles }));
+  const user = await withCore((core) => core.createUser({ username, password, email, roles }), {
+    mayCreate: true,
+  });
   say(`created ${user.id} ${user.username} (${user.roles.join(", ")})`);
 }
 

@@ -21,6 +21,8 @@ export type Permits = {
   readonly running: () => number;
   /** How many wait now. */
   readonly waiting: () => number;
+  /** How many were refused so far because the queue was full. */
+  readonly refused: () => number;
 };
 
 /** A semaphore of `permits` permits with a first-in, first-out queue of `queue` places. */
@@ -28,6 +30,7 @@ export function createPermits({ permits, queue }: { permits: number; queue: numb
   /** A set keeps the order of arrival, and lets anyone leave from the middle. */
   const waiters = new Set<() => void>();
   let running = 0;
+  let refused = 0;
 
   /** Passes the permit straight on, so that nobody who comes later can take it first. */
   function release(): void {
@@ -50,7 +53,10 @@ export function createPermits({ permits, queue }: { permits: number; queue: numb
   function run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      if (running >= permits && waiters.size >= queue) return reject(new PermitsExhausted());
+      if (running >= permits && waiters.size >= queue) {
+        refused += 1;
+        return reject(new PermitsExhausted());
+      }
       const abandon = () => {
         waiters.delete(begin);
         reject(signal?.reason);
@@ -65,5 +71,5 @@ export function createPermits({ permits, queue }: { permits: number; queue: numb
     });
   }
 
-  return { run, running: () => running, waiting: () => waiters.size };
+  return { run, running: () => running, waiting: () => waiters.size, refused: () => refused };
 }

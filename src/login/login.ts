@@ -9,7 +9,9 @@ import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { Commit } from "../revocations/commit.ts";
+import { endSession } from "../revocations/entries.ts";
 import type { NewSession, SessionLife } from "../sessions/session-life.ts";
+import { surplusSessions } from "../store/queries/sessions.ts";
 import { lockUser, replaceHash, type UserRow } from "../store/queries/users.ts";
 import type { Store, Tx } from "../store/store.ts";
 import type { AudiencePolicy } from "../tokens/audience-policy.ts";
@@ -45,10 +47,12 @@ type LoginDeps = {
 type Proof = { readonly user: UserRow; readonly newHash: string | null };
 
 /** What became of a start: tokens to issue; another login renewed the hash; or the user is not the same any more. */
-type Start = { readonly revision: null; readonly started: TokenGrant | "rehashed" | "changed" };
+type Start = { readonly revision: number | null; readonly started: TokenGrant | "rehashed" | "changed" };
 
 /** A hash is renewed once when its parameters move on, so whoever loses that race need try only once more. */
 const MAX_ATTEMPTS = 2;
+/** Live sessions of one user; the next login ends the oldest. */
+const MAX_SESSIONS = 100;
 const TRY_AGAIN = "the account changed during the login; try again";
 
 /** A {@link Login}. */
@@ -89,7 +93,18 @@ export function createLogin(deps: LoginDeps): Login {
     if (newHash !== null) await replaceHash(tx.db, user.id, checked.password_hash, newHash);
     const begun = await sessions.begin(tx, { userId: user.id, ...session });
     await audit.record(tx, { kind: "login", userId: user.id, sessionId: begun.id, actor: user.id });
-    return { revision: null, started: { session: begun, user, issuedAt: tx.now } };
+    const revision = await endSurplus(tx, user.id);
+    return { revision, started: { session: begun, user, issuedAt: tx.now } };
+  }
+
+  /** Ends the oldest sessions beyond the bound: all of a user's sessions must be ended in one short write. */
+  async function endSurplus(tx: Tx, userId: string): Promise<number | null> {
+    let revision: number | null = null;
+    for (const session of await surplusSessions(tx.db, { userId, now: tx.now, keep: MAX_SESSIONS })) {
+      revision = await endSession(tx, session);
+      await audit.record(tx, { kind: "session_surplus", userId, sessionId: session.id });
+    }
+    return revision;
   }
 
   /** The one refusal, after it is on record. The identifier is not: people type passwords into the wrong field. */

@@ -13,6 +13,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
 import type { Revision } from "../revocations/wait-for-revision.ts";
+import { presentRevision } from "../store/queries/revocations.ts";
 import { findSession, lockSession, openSessions, type SessionRow } from "../store/queries/sessions.ts";
 import { lockUser } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
@@ -41,7 +42,7 @@ type LogoutDeps = {
   readonly commit: Commit;
   readonly refreshTokens: Pick<RefreshTokens, "read">;
   readonly checker: Pick<Checker, "identify">;
-  readonly knowledge: Pick<Knowledge, "logId" | "revision">;
+  readonly knowledge: Pick<Knowledge, "logId">;
   readonly audit: Audit;
   readonly clock: Clock;
 };
@@ -58,7 +59,7 @@ export function createLogout({ commit, refreshTokens, checker, knowledge, audit,
   return async function logout({ refreshToken, accessToken, scope }) {
     const proof = refreshToken !== "" ? await proveByRefreshToken(refreshToken) : await proveByAccessToken(accessToken);
     const { revision } = await commit((tx) => end(tx, proof, scope));
-    return { logId: knowledge.logId(), number: revision ?? knowledge.revision() };
+    return { logId: knowledge.logId(), number: revision };
   };
 
   async function proveByRefreshToken(text: string): Promise<Proof> {
@@ -85,18 +86,21 @@ export function createLogout({ commit, refreshTokens, checker, knowledge, audit,
     return { sessionId: token.principal.sessionId, objection: () => null };
   }
 
-  async function end(tx: Tx, proof: Proof, scope: LogoutScope): Promise<{ readonly revision: number | null }> {
+  async function end(tx: Tx, proof: Proof, scope: LogoutScope): Promise<{ readonly revision: number }> {
     const found = await findSession(tx.db, proof.sessionId);
-    if (found === null) return { revision: null };
+    if (found === null && scope !== "SESSION") throw new Refusal("SESSION_ENDED");
+    // Whoever ended it may have been another instance: its revision must be known here before the answer.
+    if (found === null) return { revision: await presentRevision(tx.db) };
     await lockUser(tx, found.user_id);
     const own = (await lockSession(tx, found.id)) ?? found;
     const doomed = scope === "SESSION" ? [own] : await chosen(tx, own, proof, scope);
-    let revision: number | null = null;
-    for (const session of doomed) revision = (await endSession(tx, session)) ?? revision;
-    if (revision === null) return { revision };
-    const details = { scope, sessions: doomed.length };
-    await audit.record(tx, { kind: "logout", userId: own.user_id, sessionId: own.id, actor: own.user_id, details });
-    return { revision };
+    let ended = 0;
+    for (const session of doomed) if ((await endSession(tx, session)) !== null) ended += 1;
+    if (ended > 0) {
+      const details = { scope, sessions: ended };
+      await audit.record(tx, { kind: "logout", userId: own.user_id, sessionId: own.id, actor: own.user_id, details });
+    }
+    return { revision: await presentRevision(tx.db) };
   }
 
   /** The sessions to end where the scope reaches beyond one. A session that is over reaches nothing that lives. */

@@ -7,9 +7,21 @@ export type Actor = {
   readonly id: string;
   /** Whether the actor holds all that a grant covers. */
   readonly holds: (grant: string) => boolean;
+  /** Whether the actor is a user who holds the role. */
+  readonly hasRole: (role: string) => boolean;
 } | null;
 
 /** Refuses to hand out what the actor does not hold. @throws Refusal PRIVILEGE_ESCALATION. */
 export function refuseEscalation(actor: Actor, grants: readonly string[]): void {
   if (actor !== null && !grants.every(actor.holds)) throw new Refusal("PRIVILEGE_ESCALATION");
+}
+
+/**
+ * Refuses to hand out roles that the actor does not hold, unless it holds everything.
+ * What roles grant is not enough: backends may ask for a role by its name alone.
+ * @throws Refusal PRIVILEGE_ESCALATION.
+ */
+export function refuseForeignRoles(actor: Actor, roles: readonly string[]): void {
+  if (actor === null || actor.holds("*")) return;
+  if (!roles.every(actor.hasRole)) throw new Refusal("PRIVILEGE_ESCALATION");
 }

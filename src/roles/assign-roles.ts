@@ -9,7 +9,7 @@ import { voidPrivileges } from "../revocations/entries.ts";
 import { rolesNamed } from "../store/queries/roles.ts";
 import { lockUser, replaceRoles, type UserRow } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
-import { type Actor, refuseEscalation } from "./actor.ts";
+import { type Actor, refuseForeignRoles } from "./actor.ts";
 import { ADMIN, refuseLastAdmin } from "./last-admin.ts";
 
 /**
@@ -41,10 +41,9 @@ export function createRoleAssignment(deps: { readonly commit: Commit; readonly a
   async function refuseUngrantable(tx: Tx, names: readonly string[], user: UserRow, actor: Actor): Promise<void> {
     const roles = await rolesNamed(tx.db, names);
     if (roles.length < new Set(names).size) throw new Refusal("ROLE_NOT_FOUND");
-    const added = roles.filter(({ name }) => !user.roles.includes(name));
-    refuseEscalation(
+    refuseForeignRoles(
       actor,
-      added.flatMap(({ permissions }) => permissions),
+      names.filter((name) => !user.roles.includes(name)),
     );
   }
 }

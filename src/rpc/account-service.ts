@@ -16,7 +16,7 @@ type AccountServiceDeps = {
   readonly read: Store["read"];
   readonly revokeOwnSession: RevokeOwnSession;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId" | "revision">;
+  readonly knowledge: Pick<Knowledge, "logId">;
   readonly clock: Clock;
 };
 
@@ -45,7 +45,7 @@ export function createAccountService(deps: AccountServiceDeps): ServiceImpl<type
     },
     async revokeSession({ sessionId }, context) {
       const { revision } = await revokeOwnSession(userOf(context).userId, sessionId);
-      return { revision: toRevision({ logId: knowledge.logId(), number: revision ?? knowledge.revision() }) };
+      return { revision: toRevision({ logId: knowledge.logId(), number: revision }) };
     },
   };
 }

@@ -40,15 +40,20 @@ export function createAuthorize(deps: AuthorizeDeps): Authorize {
     if (maxStaleness !== undefined) refuseStale(durationMs(maxStaleness));
     // Told before the check: what is decided later may only be newer than this.
     const revision = { logId: knowledge.logId(), number: knowledge.revision() };
-    const asOf = knowledge.asOf();
+    const asOf = confirmedAt();
     const maxAuthAgeMs = maxAuthAge === undefined ? null : durationMs(maxAuthAge);
     const rule = { public: false, anyRole, allPermissions, maxAuthAgeMs, freshness: "LOCAL" as const };
     const decision = await checker.check({ token: accessToken, audience: audience || standardAudience, rule });
     return toAuthorizeResponse(decision, revision, asOf);
   };
 
+  /** Never in the future, though a clock may have been put back since. */
+  function confirmedAt(): number {
+    return Math.min(knowledge.asOf(), clock.now());
+  }
+
   function refuseStale(maxStalenessMs: number): void {
-    if (clock.now() - knowledge.asOf() > maxStalenessMs) throw new Refusal("TOO_STALE", { retryAfterMs: 1000 });
+    if (clock.now() - confirmedAt() > maxStalenessMs) throw new Refusal("TOO_STALE", { retryAfterMs: 1000 });
   }
 }
 

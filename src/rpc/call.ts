@@ -9,6 +9,8 @@ export type Call = {
   readonly peer: string;
   /** Every `authorization` header as it came; HTTP/1 and HTTP/2 may both repeat it. */
   readonly authorization: readonly string[];
+  /** Name of the service that the client's verified certificate stands for, if there is one of that name; or `null`. */
+  readonly certificateService: string | null;
   /** For the request log: filled in as the request makes its way. */
   readonly outcome: {
     /** Status code in upper snake case (`OK`, `NOT_FOUND`), or `null` until it is known. */
@@ -26,6 +28,7 @@ const none: Call = {
   id: "",
   peer: "",
   authorization: [],
+  certificateService: null,
   outcome: { code: null, reason: null, subject: null, cause: null },
 };
 

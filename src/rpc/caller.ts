@@ -14,13 +14,17 @@ export function userOf({ values }: HandlerContext): Principal {
 }
 
 /** Whoever calls, as one who changes things and may hand out only what it holds. */
-export function actorOf({ values }: HandlerContext, roles: Pick<RoleTable, "grants">): NonNullable<Actor> {
+export function actorOf({ values }: HandlerContext, roles: Pick<RoleTable, "grants" | "has">): NonNullable<Actor> {
   const caller = values.get(callerKey);
   if (caller === null) throw new Error("a guarded RPC was called by nobody");
-  return { id: idOf(caller), holds: (grant) => holds(caller, grant, roles) };
+  return {
+    id: idOf(caller),
+    holds: (grant) => holds(caller, grant, roles),
+    hasRole: (role) => caller.kind === "user" && roles.has(role) && caller.principal.roles.includes(role),
+  };
 }
 
-function holds({ kind, principal }: Caller, grant: string, roles: Pick<RoleTable, "grants">): boolean {
+function holds({ kind, principal }: Caller, grant: string, roles: Pick<RoleTable, "grants" | "has">): boolean {
   if (kind === "user") return roles.grants(principal.roles, grant);
   return principal.permissions.some((own) => covers(own, grant));
 }

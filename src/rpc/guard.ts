@@ -12,7 +12,7 @@ import { Refusal } from "../errors.ts";
 import { OWN_AUDIENCE } from "../tokens/audience-policy.ts";
 import { type AccessRules, ANY_SERVICE } from "./access-rules.ts";
 import { bearerToken } from "./bearer.ts";
-import { callKey } from "./call.ts";
+import { type Call, callKey } from "./call.ts";
 
 /** Who calls a guarded RPC. */
 export type Caller =
@@ -26,24 +26,36 @@ export const callerKey = createContextKey<Caller | null>(null, { description: "c
 export type GuardDeps = {
   readonly rules: AccessRules;
   readonly checker: Pick<Checker, "check">;
-  readonly services: Pick<ServiceTable, "find">;
+  readonly services: Pick<ServiceTable, "find" | "named">;
   readonly noteServiceUse: (serviceId: string) => void;
 };
 
 /** The guard over `rules`. */
 export function createGuard({ rules, checker, services, noteServiceUse }: GuardDeps): Interceptor {
-  async function admit(token: string, rule: Rule | typeof ANY_SERVICE): Promise<Caller | null> {
+  async function admit(call: Call, rule: Rule | typeof ANY_SERVICE): Promise<Caller | null> {
+    const token = bearerToken(call.authorization);
     if (rule !== ANY_SERVICE && rule.public) return null;
-    if (rule === ANY_SERVICE || token.startsWith(API_KEY_PREFIX)) return admitService(token, rule);
+    // Whoever sends a credential wants to be judged by it; the certificate speaks for those who send none.
+    const certified = token === "" ? certifiedService(call) : null;
+    if (certified !== null) return admitService(certified, rule);
+    if (rule === ANY_SERVICE || token.startsWith(API_KEY_PREFIX)) return admitService(serviceOf(token), rule);
     const decision = await checker.check({ token, audience: OWN_AUDIENCE, rule });
     if (!decision.granted) throw refusalOf(decision);
     return { kind: "user", principal: decision.principal };
   }
 
-  function admitService(apiKey: string, rule: Rule | typeof ANY_SERVICE): Caller {
+  function certifiedService({ certificateService }: Call): ServicePrincipal | null {
+    return certificateService === null ? null : services.named(certificateService);
+  }
+
+  function serviceOf(apiKey: string): ServicePrincipal {
     if (apiKey === "") throw new Refusal("TOKEN_MISSING", { message: "send a service's API key in authorization" });
     const principal = services.find(apiKey);
     if (principal === null) throw new Refusal("TOKEN_INVALID", { message: "not the API key of a service" });
+    return principal;
+  }
+
+  function admitService(principal: ServicePrincipal, rule: Rule | typeof ANY_SERVICE): Caller {
     const violation = rule === ANY_SERVICE ? null : serviceViolationOf(rule, principal);
     if (violation !== null) throw refusalOf(violation);
     noteServiceUse(principal.serviceId);
@@ -55,7 +67,7 @@ export function createGuard({ rules, checker, services, noteServiceUse }: GuardD
     if (rule === undefined)
       throw new Refusal("PERMISSION_MISSING", { cause: new Error("a method without an access rule") });
     const call = request.contextValues.get(callKey);
-    const caller = await admit(bearerToken(call.authorization), rule);
+    const caller = await admit(call, rule);
     if (caller !== null) call.outcome.subject = idOf(caller);
     request.contextValues.set(callerKey, caller);
     return next(request);

@@ -4,11 +4,14 @@ import { createGuard, type GuardDeps } from "./guard.ts";
 import { keepDeadline } from "./keep-deadline.ts";
 import { mapErrors } from "./map-errors.ts";
 import { observe } from "./observe.ts";
+import { createTracing } from "./trace.ts";
 import { createValidation } from "./validate.ts";
 
 /** The chain, in order. */
 export function createInterceptors(deps: GuardDeps): Interceptor[] {
   return [
+    // The span is around everything, so that whatever a step below does or calls belongs to it.
+    createTracing(),
     // Sees what the client sees, so it stands outside of everything that makes answers.
     observe,
     // Turns refusals and faults into statuses, whichever step they come from.

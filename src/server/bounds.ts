@@ -25,7 +25,7 @@ export const BOUNDS = {
 
 /** Times for one connection, in milliseconds. */
 export type Timeouts = {
-  /** From the connection to the bytes that tell HTTP/1 from HTTP/2. */
+  /** From the connection to the bytes that tell HTTP/1 from HTTP/2, or to the end of the TLS handshake. */
   readonly prefaceMs: number;
   /** From the first byte of an HTTP/1 request to the end of its headers. */
   readonly headersMs: number;
@@ -39,6 +39,8 @@ export type Timeouts = {
   readonly lingerMs: number;
   /** How often health is looked at on behalf of those who watch it. */
   readonly healthMs: number;
+  /** How often the certificate's files are looked at. */
+  readonly certificateMs: number;
   /** How long work in flight may take once the server stops. */
   readonly shutdownMs: number;
 };
@@ -52,5 +54,6 @@ export const TIMEOUTS: Timeouts = {
   checkMs: 1_000,
   lingerMs: 1_000,
   healthMs: 250,
+  certificateMs: 2_000,
   shutdownMs: LIMITS.shutdownMs,
 };

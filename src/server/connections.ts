@@ -1,12 +1,17 @@
 /** Every open connection, whom it comes from, and what is being answered on it. */
 import type { Http2Session } from "node:http2";
 import { isIPv6, type Socket } from "node:net";
+import type { ClientCertificate } from "./client-certificate.ts";
 import type { WireRequest } from "./wire.ts";
 
 /** One connection of a client. */
 export type Connection = {
   /** Remote address and port, `127.0.0.1:50000` or `[::1]:50000`. */
   readonly peer: string;
+  /** Whom the client has proved to be, or `null` if nobody asked. */
+  readonly certificate: ClientCertificate | null;
+  /** True once it is to end with what is being answered on it. */
+  isEnding: boolean;
   /** Requests whose answers are not out yet. */
   readonly open: Set<OpenRequest>;
 };
@@ -24,7 +29,7 @@ export type OpenRequest = {
 /** Keeps account of connections. */
 export type Connections = {
   /** A connection came. Until it closes it is in the account. */
-  readonly add: (socket: Socket) => void;
+  readonly add: (socket: Socket, certificate?: ClientCertificate | null) => void;
   /** A session speaks over this connection. */
   readonly bind: (session: Http2Session, socket: Socket) => void;
   /** True while an answer to a request of this session is being made. */
@@ -44,8 +49,8 @@ export function createConnections(): Connections {
   const sockets = new Map<Socket, Connection>();
   const sessions = new WeakMap<Http2Session, Connection>();
   return {
-    add(socket) {
-      const connection: Connection = { peer: peerOf(socket), open: new Set() };
+    add(socket, certificate = null) {
+      const connection: Connection = { peer: peerOf(socket), certificate, isEnding: false, open: new Set() };
       sockets.set(socket, connection);
       socket.once("close", () => {
         sockets.delete(socket);
@@ -70,7 +75,10 @@ export function createConnections(): Connections {
       return false;
     },
     windUp() {
-      for (const { open } of sockets.values()) for (const request of open) request.beLast();
+      for (const connection of sockets.values()) {
+        connection.isEnding = true;
+        for (const request of connection.open) request.beLast();
+      }
     },
     destroy() {
       for (const socket of sockets.keys()) socket.destroy();

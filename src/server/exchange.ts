@@ -2,8 +2,10 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Call } from "../rpc/call.ts";
+import { certifiedService } from "./client-certificate.ts";
 import type { Connections } from "./connections.ts";
 import type { Protocol } from "./protocol.ts";
+import type { RequestMeter } from "./request-log.ts";
 import type { WireRequest, WireResponse } from "./wire.ts";
 
 /** What was answered, as far as it tells the status of an RPC. */
@@ -22,6 +24,8 @@ export type Exchange = {
   readonly call: Call;
   /** When it came, in milliseconds since 1970. */
   readonly startedAt: number;
+  /** The same by the meter's own count; 0 if nobody meters. */
+  readonly meteredAt: number;
   /** True for a call of an RPC, even of one that is not served here. */
   isRpc: boolean;
   /** `package.Service/Method` of an RPC that is served here, the path of a plain HTTP route, or `null`. */
@@ -42,12 +46,13 @@ type ExchangesDeps = {
   readonly connections: Pick<Connections, "of">;
   /** True once connections should end with what is being answered on them. */
   readonly isDraining: () => boolean;
+  readonly meter: Pick<RequestMeter, "start"> | null;
   /** Told of each exchange that is over. */
   readonly logRequest: (exchange: Exchange) => void;
 };
 
 /** Returns a function that opens the account of a request, which closes with its answer or its connection. */
-export function createExchanges({ clock, random, connections, isDraining, logRequest }: ExchangesDeps) {
+export function createExchanges({ clock, random, connections, isDraining, meter, logRequest }: ExchangesDeps) {
   return function beginExchange(request: WireRequest, response: WireResponse): Exchange {
     const connection = connections.of(request);
     const exchange: Exchange = {
@@ -55,9 +60,11 @@ export function createExchanges({ clock, random, connections, isDraining, logReq
         id: random.id("req"),
         peer: connection?.peer ?? "",
         authorization: authorizationOf(request),
+        certificateService: certifiedService(connection?.certificate ?? null, clock.now()),
         outcome: { code: null, reason: null, subject: null, cause: null },
       },
       startedAt: clock.now(),
+      meteredAt: meter?.start() ?? 0,
       isRpc: false,
       name: null,
       protocol: null,
@@ -82,7 +89,7 @@ export function createExchanges({ clock, random, connections, isDraining, logReq
     // Not every Node tells the answers that are queued behind another when their connection breaks.
     connection?.open.add(open);
     response.once("close", open.end);
-    if (isDraining()) open.beLast();
+    if (isDraining() || connection?.isEnding) open.beLast();
     return exchange;
   };
 }

@@ -8,7 +8,15 @@ import type { Log } from "../log.ts";
 import type { Exchange } from "./exchange.ts";
 import { statusOf } from "./rpc-status.ts";
 
-type RequestLogDeps = { readonly log: Log; readonly clock: Clock };
+/** Counts and times calls, for metrics. */
+export type RequestMeter = {
+  /** As a request comes; what it returns is handed to `end`. */
+  readonly start: () => number;
+  /** When a call is over: `package.Service/Method`, `null` for none that is served here, and its status code. */
+  readonly end: (startedAt: number, rpc: string | null, code: string) => void;
+};
+
+type RequestLogDeps = { readonly log: Log; readonly clock: Clock; readonly meter: RequestMeter | null };
 
 /** Codes that tell of a fault of ours. */
 const FAULTS: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LOSS"]);
@@ -16,7 +24,7 @@ const FAULTS: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LOSS"]
 const MAX_CAUSES = 4;
 
 /** Returns a function that writes the line of a request that is over. */
-export function createRequestLog({ log, clock }: RequestLogDeps): (exchange: Exchange) => void {
+export function createRequestLog({ log, clock, meter }: RequestLogDeps): (exchange: Exchange) => void {
   return function logRequest(exchange) {
     const { call, isRpc, name, protocol, answered, startedAt } = exchange;
     const { id, peer, outcome } = call;
@@ -27,6 +35,7 @@ export function createRequestLog({ log, clock }: RequestLogDeps): (exchange: Exc
       const code = outcome.code ?? statusOf(answered);
       const line = { event: "request", id, rpc: name, protocol, code, reason, duration_ms, peer, subject, ...cause };
       log[levelOf(name, code)](line);
+      meter?.end(exchange.meteredAt, name, code);
     } else {
       const status = answered?.status ?? null;
       const level = outcome.code === null ? "debug" : "error";

@@ -10,7 +10,11 @@ type RoutesDeps = {
   /** The current key set (RFC 7517 section 5). */
   readonly jwks: () => object;
   readonly isServing: () => boolean;
+  readonly metrics: MetricsPage | null;
 };
+
+/** What `/metrics` answers. */
+export type MetricsPage = { readonly contentType: string; readonly read: () => Promise<string> };
 
 /** Paths of plain HTTP, each with what answers it. Each takes GET and HEAD. */
 export function createRoutes(deps: RoutesDeps): ReadonlyMap<string, RequestHandler> {
@@ -33,6 +37,7 @@ export function createRoutes(deps: RoutesDeps): ReadonlyMap<string, RequestHandl
         ? answerJson(request, response, 200, { status: "ready" })
         : answerJson(request, response, 503, { status: "not_ready" }),
   };
+  if (deps.metrics !== null) routes["/metrics"] = createMetricsRoute(deps.metrics);
   return new Map(Object.entries(routes).map(([path, route]) => [path, forReading(route)]));
 }
 
@@ -40,6 +45,18 @@ function forReading(route: RequestHandler): RequestHandler {
   return function read(request, response) {
     if (request.method === "GET" || request.method === "HEAD") route(request, response);
     else answerMethodNotAllowed(request, response, "GET, HEAD");
+  };
+}
+
+function createMetricsRoute({ contentType, read }: MetricsPage): RequestHandler {
+  return function serveMetrics(request, response) {
+    read().then(
+      (text) => {
+        const headers = { "content-type": contentType, "cache-control": "no-store" };
+        answer(response, 200, headers, request.method === "HEAD" ? undefined : text);
+      },
+      () => answerJson(request, response, 500, { code: "internal", message: "internal error" }),
+    );
   };
 }
 

@@ -1,12 +1,14 @@
 /**
  * The port. Everything that comes over the network enters here: Connect, gRPC,
- * gRPC-Web and plain HTTP, over HTTP/1.1 and HTTP/2, on one cleartext port.
+ * gRPC-Web and plain HTTP, over HTTP/1.1 and HTTP/2, on one port, which speaks
+ * cleartext or, with a certificate, TLS and nothing else.
  *
  * This folder owns sockets, protocols, limits of size and time, health,
  * reflection and the graceful stop. It knows nothing of users or tokens: what
  * RPCs do, and who may call them, is handed in.
  */
 import { createServer as createNetServer } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
 import type { Config } from "../config.ts";
@@ -14,6 +16,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Log } from "../log.ts";
 import { BOUNDS, TIMEOUTS, type Timeouts } from "./bounds.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
 import { createConnections } from "./connections.ts";
 import { createCors } from "./cors.ts";
 import { createDispatch } from "./dispatch.ts";
@@ -21,11 +24,12 @@ import { createDrain } from "./drain.ts";
 import { createExchanges } from "./exchange.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
-import { createRequestLog } from "./request-log.ts";
-import { createRoutes } from "./routes.ts";
+import { createRequestLog, type RequestMeter } from "./request-log.ts";
+import { createRoutes, type MetricsPage } from "./routes.ts";
 import { createRpcAdapter } from "./rpc-adapter.ts";
 import { createRpcs } from "./rpcs.ts";
 import { createSniffer } from "./sniff.ts";
+import { createTls, type OpenTlsFiles } from "./tls.ts";
 
 /** A server that can be started once, and stopped. */
 export type Server = {
@@ -47,6 +51,8 @@ export type Server = {
 /** What a server is made of. */
 export type ServerDeps = {
   readonly config: Pick<Config, "host" | "port" | "allowedOrigins" | "shutdownDelayMs" | "issuer">;
+  /** What TLS is spoken with; `null`: the port speaks cleartext. */
+  readonly tlsFiles: OpenTlsFiles | null;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -62,6 +68,10 @@ export type ServerDeps = {
   readonly jwks: () => object;
   /** True while the rest of the process is able to serve. */
   readonly isReady: () => boolean;
+  /** Counts and times every call. */
+  readonly meter?: RequestMeter | null;
+  /** What `/metrics` answers on this port; without it there is no such path. */
+  readonly metrics?: MetricsPage | null;
   /** Shorter times for tests. */
   readonly timeouts?: Partial<Timeouts>;
 };
@@ -70,6 +80,7 @@ export type ServerDeps = {
 export function createServer(deps: ServerDeps): Server {
   const { config, log, clock } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
+  const { meter = null, metrics = null } = deps;
   const serviceNames = deps.services.map((service) => service.typeName);
   const connections = createConnections();
   const drain = createDrain({ log, connections, shutdownDelayMs: config.shutdownDelayMs, timeouts });
@@ -81,10 +92,18 @@ export function createServer(deps: ServerDeps): Server {
       random: deps.random,
       connections,
       isDraining: drain.isDraining,
-      logRequest: createRequestLog({ log, clock }),
+      meter,
+      logRequest: createRequestLog({ log, clock, meter }),
     }),
     rpcs: createRpcs({ ...deps, serviceNames, isServing, healthMs: timeouts.healthMs }),
-    routes: createRoutes({ issuer: config.issuer, version: deps.version, serviceNames, jwks: deps.jwks, isServing }),
+    routes: createRoutes({
+      issuer: config.issuer,
+      version: deps.version,
+      serviceNames,
+      jwks: deps.jwks,
+      isServing,
+      metrics,
+    }),
     runRpc: createRpcAdapter(drain.streamsEnd),
     setCorsHeaders: createCors(config.allowedOrigins),
     lingerMs: timeouts.lingerMs,
@@ -92,6 +111,23 @@ export function createServer(deps: ServerDeps): Server {
   const http1 = createHttp1(dispatch, timeouts);
   const http2 = createHttp2({ handle: dispatch, connections, timeouts });
   const sniff = createSniffer({ http1: http1.accept, http2: http2.accept, prefaceMs: timeouts.prefaceMs });
+  const tls = deps.tlsFiles && createTls({ opened: deps.tlsFiles, hand, trustChanged, timeouts, clock, log });
+  const accept = tls?.accept ?? sniff;
+
+  /** Hands a connection over TLS to the protocol that its client has chosen (ALPN, RFC 7301). */
+  function hand(socket: TLSSocket, certificate: ClientCertificate | null): void {
+    socket.on("error", () => {});
+    connections.add(socket, certificate);
+    if (socket.alpnProtocol === "h2") http2.accept(socket);
+    else http1.accept(socket);
+  }
+
+  /** Lets go, without haste, of every client that was let in by other authorities than count now. */
+  function trustChanged(): void {
+    connections.windUp();
+    http1.closeIdle();
+    http2.goAway();
+  }
 
   // TCP's own probes find peers that are gone without a word.
   const port = createNetServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
@@ -100,7 +136,7 @@ export function createServer(deps: ServerDeps): Server {
     // Whatever goes wrong on a connection ends it; nobody else is concerned.
     socket.on("error", () => {});
     connections.add(socket);
-    sniff(socket);
+    accept(socket);
   });
 
   return {
@@ -113,9 +149,13 @@ export function createServer(deps: ServerDeps): Server {
           const address = port.address();
           const taken = typeof address === "object" && address ? address.port : config.port;
           const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-          resolve({ url: `http://${host}:${taken}`, port: taken });
+          tls?.start();
+          resolve({ url: `${tls ? "https" : "http"}://${host}:${taken}`, port: taken });
         });
       }),
-    close: () => drain.run({ port, http1, http2 }),
+    close() {
+      tls?.stop();
+      return drain.run({ port, http1, http2 });
+    },
   };
 }

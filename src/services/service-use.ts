@@ -14,9 +14,15 @@ export function createServiceUse({ store, clock }: { store: Pick<Store, "write">
       if (latest.size === 0) return;
       const uses = latest;
       latest = new Map();
-      await store.write(async ({ db }) => {
-        for (const [id, usedAt] of uses) await noteServiceUse(db, id, usedAt);
-      });
+      try {
+        await store.write(async ({ db }) => {
+          for (const [id, usedAt] of uses) await noteServiceUse(db, id, usedAt);
+        });
+      } catch (error) {
+        // What was noted meanwhile is later than what could not be written.
+        latest = new Map([...uses, ...latest]);
+        throw error;
+      }
     },
   };
 }

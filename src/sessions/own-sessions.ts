@@ -3,15 +3,16 @@ import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
+import { presentRevision } from "../store/queries/revocations.ts";
 import { lockSession } from "../store/queries/sessions.ts";
 import { lockUser } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
 
 /**
- * Ends one of the user's sessions; `revision` is `null` if it was over before.
+ * Ends one of the user's sessions, if it is not over; the revision from which everybody knows.
  * @throws Refusal SESSION_NOT_FOUND, also for a session of somebody else.
  */
-export type RevokeOwnSession = (userId: string, sessionId: string) => Promise<{ readonly revision: number | null }>;
+export type RevokeOwnSession = (userId: string, sessionId: string) => Promise<{ readonly revision: number }>;
 
 /** A {@link RevokeOwnSession}. */
 export function createOwnSessionRevocation(deps: { readonly commit: Commit; readonly audit: Audit }): RevokeOwnSession {
@@ -21,8 +22,8 @@ export function createOwnSessionRevocation(deps: { readonly commit: Commit; read
     await lockUser(tx, userId);
     const session = await lockSession(tx, sessionId);
     if (session === null || session.user_id !== userId) throw new Refusal("SESSION_NOT_FOUND");
-    const revision = await endSession(tx, session);
-    if (revision !== null) await deps.audit.record(tx, { kind: "session_revoked", userId, sessionId, actor: userId });
-    return { revision };
+    const ended = await endSession(tx, session);
+    if (ended !== null) await deps.audit.record(tx, { kind: "session_revoked", userId, sessionId, actor: userId });
+    return { revision: ended ?? (await presentRevision(tx.db)) };
   }
 }

@@ -36,7 +36,10 @@ export async function ensureKeys({ store, masterKeys, algorithm, audit, clock, r
   ];
   await store.write(async (tx) => {
     if ((await listKeys(tx.db)).length > 0) return;
-    await insertKeys(tx.db, keys);
+    await insertKeys(
+      tx.db,
+      keys.map((key) => ({ ...key, created_at: tx.now })),
+    );
     await audit.record(tx, { kind: "keys_created", details: { kids: keys.map(({ kid }) => kid) } });
   });
 }

@@ -38,5 +38,8 @@ it.each(tests)("Go: %s", (name) => {
   const said = own.map(({ Output }) => Output ?? "").join("");
   const endings = own.filter(({ Action }) => ["pass", "fail", "skip"].includes(Action));
   expect(endings.length, said).toBeGreaterThan(0);
-  expect(endings.filter(({ Action }) => Action !== "pass").map(({ Test }) => Test), said).toEqual([]);
+  expect(
+    endings.filter(({ Action }) => Action !== "pass").map(({ Test }) => Test),
+    said,
+  ).toEqual([]);
 });

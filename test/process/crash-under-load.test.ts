@@ -1,8 +1,7 @@
 /** A dozen deaths under load, one after the other on the same database. */
 import { rmSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
 import { verdictOf } from "../support/decisions.ts";
@@ -14,35 +13,57 @@ const CYCLES = 12;
 const CLIENTS = 6;
 
 /** What the server acknowledged of one person's doings. */
-type Acknowledged = {
-  username: string;
-  refreshToken: string;
-  accessToken: string;
-  state: "new" | "in" | "leaving" | "out";
-};
+type Entry = { username: string; refreshToken: string; accessToken: string; state: "new" | "in" | "leaving" | "out" };
 
-/** Signs up, in, refreshes and, every other time, out again, until the server is gone; notes each answer as it comes. */
-async function live(url: string, name: string, diary: Acknowledged[]): Promise<void> {
+/** All that a server acknowledged, as it came. */
+type Diary = { readonly entries: Entry[]; readonly onAnswer: () => void };
+
+/** Signs people up, in, refreshes and, of every other one, out again, until the server is gone. */
+async function live(url: string, name: string, { entries, onAnswer }: Diary): Promise<void> {
   const { auth } = clientsOf(url);
   for (let turn = 0; ; turn += 1) {
     const username = `${name}-${turn}`;
     const password = passwordOf(username);
     await auth.signup({ username, password });
-    const entry: Acknowledged = { username, refreshToken: "", accessToken: "", state: "new" };
-    diary.push(entry);
+    const entry: Entry = { username, refreshToken: "", accessToken: "", state: "new" };
+    const note = (change: Partial<Entry>) => {
+      Object.assign(entry, change);
+      onAnswer();
+    };
+    entries.push(entry);
+    note({});
     const { refreshToken, accessToken } = await auth.login({ identifier: username, password });
-    Object.assign(entry, { refreshToken, accessToken, state: "in" });
+    note({ refreshToken, accessToken, state: "in" });
     const fresh = await auth.refresh({ refreshToken });
-    Object.assign(entry, { refreshToken: fresh.refreshToken, accessToken: fresh.accessToken });
+    note({ refreshToken: fresh.refreshToken, accessToken: fresh.accessToken });
     if (turn % 2 === 1) continue;
     entry.state = "leaving";
     await auth.logout({ refreshToken: fresh.refreshToken });
-    entry.state = "out";
+    note({ state: "out" });
   }
 }
 
+/** Lets many live at once until there have been so many answers, and kills the server with the last of them. */
+async function liveAndDie(server: ServerProcess, cycle: number, answers: number): Promise<readonly Entry[]> {
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  let left = answers;
+  const entries: Entry[] = [];
+  const onAnswer = () => {
+    left -= 1;
+    if (left === 0) resolve();
+  };
+  const lives = Array.from({ length: CLIENTS }, (_, index) =>
+    live(server.url, `c${cycle}-p${index}`, { entries, onAnswer }),
+  );
+  const deaths = Promise.allSettled(lives);
+  await enough;
+  await server.end("SIGKILL");
+  await deaths;
+  return entries;
+}
+
 /** What a server that has just started says about an entry: nothing if all is as it was acknowledged. */
-async function contradictions(url: string, entry: Acknowledged): Promise<readonly string[]> {
+async function contradictions(url: string, entry: Entry): Promise<readonly string[]> {
   const { auth } = clientsOf(url);
   const { username, refreshToken, accessToken, state } = entry;
   if (state === "new") {
@@ -62,23 +83,22 @@ async function contradictions(url: string, entry: Acknowledged): Promise<readonl
 
 it("What was acknowledged before any of a dozen SIGKILLs under load holds after it, and the keys stay the same", async () => {
   const folder = temporaryFolder();
-  const start = () => startServerProcess({ SALLYPORT_DATA_DIR: folder, SALLYPORT_HASH_PERMITS: "8" });
+  const start = async () => {
+    const started = await startServerProcess({ SALLYPORT_DATA_DIR: folder, SALLYPORT_HASH_PERMITS: "8" });
+    onTestFinished(() => void started.process.kill("SIGKILL"));
+    return started;
+  };
   let server: ServerProcess = await start();
   const jwks = async () => (await fetch(`${server.url}/.well-known/jwks.json`)).text();
   const keys = await jwks();
   const acknowledged = { new: 0, in: 0, leaving: 0, out: 0 };
   for (let cycle = 0; cycle < CYCLES; cycle += 1) {
-    const diary: Acknowledged[] = [];
-    const lives = Array.from({ length: CLIENTS }, (_, index) => live(server.url, `c${cycle}-p${index}`, diary));
-    const deaths = Promise.allSettled(lives);
-    // Some time within the first few rounds, so that each cycle dies in the middle of something else.
-    await pause(20 + 15 * cycle);
-    await server.end("SIGKILL");
-    await deaths;
+    // Each cycle dies in the middle of something else.
+    const entries = await liveAndDie(server, cycle, 40 + cycle);
     server = await start();
     expect(await jwks()).toBe(keys);
-    expect((await Promise.all(diary.map((entry) => contradictions(server.url, entry)))).flat()).toEqual([]);
-    for (const { state } of diary) acknowledged[state] += 1;
+    expect((await Promise.all(entries.map((entry) => contradictions(server.url, entry)))).flat()).toEqual([]);
+    for (const { state } of entries) acknowledged[state] += 1;
   }
   expect(acknowledged.in, "sessions that were to live on").toBeGreaterThan(CYCLES);
   expect(acknowledged.out, "sessions that were to stay ended").toBeGreaterThan(CYCLES);

@@ -27,6 +27,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   login: ["audit", "check", "errors", "lib", "passwords", "revocations", "sessions", "store", "tokens", "users"],
   rpc: ["check", "errors", "gen", "lib", "login", "revocations", "roles", "sessions", "store", "tokens", "users"],
   server: ["config", "gen", "lib", "log", "rpc"],
+  telemetry: ["audit", "check", "lib"],
+  readiness: ["lib", "log"],
   housekeeping: ["lib", "log", "revocations", "services", "store"],
   core: [
     "services",
@@ -44,7 +46,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "tokens",
     "users",
   ],
-  app: ["config", "core", "gen", "housekeeping", "rpc", "server", "version"],
+  app: ["config", "core", "gen", "housekeeping", "readiness", "rpc", "server", "store", "telemetry", "version"],
   doctor: ["config", "lib", "store", "tokens"],
   cli: ["doctor", "app", "config", "core", "errors", "lib", "log", "store", "users"],
   main: ["cli", "config", "version"],

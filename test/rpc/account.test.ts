@@ -86,7 +86,7 @@ describe("ListSessions", () => {
     for (let times = 0; times < 7; times += 1) ids.push((await logIn(app, "collector")).tokens.sessionId);
     const person = await logIn(app, "collector");
     const expected = [...ids, person.tokens.sessionId].sort().reverse();
-    for (const size of [1, 3, 4, 8, 200]) {
+    for (const size of [1, 3, 4, 8, 100]) {
       const pages = await sessionsOf(person, size);
       expect(pages.flat().map(({ id }) => id)).toEqual(expected);
       expect(pages).toHaveLength(Math.ceil(8 / size));

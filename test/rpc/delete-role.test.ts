@@ -22,7 +22,7 @@ async function wait(milliseconds: number): Promise<void> {
   root = await logIn(app, "root");
 }
 
-async function roleNames(pageSize = 200): Promise<readonly string[]> {
+async function roleNames(pageSize = 100): Promise<readonly string[]> {
   const names: string[] = [];
   let pageToken = "";
   do {

@@ -30,7 +30,7 @@ afterEach(() => app.close());
 
 const tidy = () =>
   app.beside(({ store, serviceUse }) =>
-    createHousekeeping({ store, serviceUse, clock: app.clock, log: createLog({ level: "silent" }) }).tidy(),
+    createHousekeeping({ store, serviceUse, log: createLog({ level: "silent" }) }).tidy(),
   );
 const read = <T>(work: (db: Queries) => Promise<T>) => app.beside(({ store }) => store.read(work));
 const countEntries = async () => (await read((db) => db.selectFrom("revocations").select("revision").execute())).length;

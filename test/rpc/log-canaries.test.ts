@@ -39,7 +39,7 @@ beforeAll(async () => {
   await server.end("SIGTERM");
   written.push(server.output().stdout, server.output().stderr);
   await collectWhatIsStored();
-});
+}, 90_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Faults of ours, which are told with their causes. */

@@ -76,6 +76,18 @@ describe("A SQLite store", () => {
     await store.close();
   });
 
+  it("waits for another process that is making the file at the same moment", async () => {
+    // Marked as ours, without a write-ahead log yet, and in the middle of a change.
+    makeForeign("pragma application_id = 0x53414c59");
+    const other = new Database(file);
+    other.exec("begin immediate");
+    const opening = open();
+    setTimeout(() => other.exec("commit"), 50);
+    await (await opening).close();
+    expect(other.pragma("journal_mode", { simple: true })).toBe("wal");
+    other.close();
+  });
+
   it("refuses another application's file, and leaves it as it is", async () => {
     makeForeign("create table notes (body text)");
     const before = readFileSync(file);

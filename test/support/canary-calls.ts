@@ -58,7 +58,10 @@ export async function liveALife(url: string, canaries: Canaries, apiKey: string)
   const fresh = await auth.refresh({ refreshToken: tokens.refreshToken, attemptId });
   const again = await auth.refresh({ refreshToken: tokens.refreshToken, attemptId });
   const last = await auth.refresh({ refreshToken: fresh.refreshToken });
-  for (const { accessToken, refreshToken } of [tokens, fresh, again, last]) {
+  // This one stays as it is, so that all that is kept of it is there to be looked at.
+  const other = await auth.login(login);
+  const kept = await auth.refresh({ refreshToken: other.refreshToken, attemptId: Buffer.from(canaries.make()) });
+  for (const { accessToken, refreshToken } of [tokens, fresh, again, last, other, kept]) {
     for (const token of [accessToken, refreshToken]) {
       canaries.add(token);
       canaries.add(token.slice(token.lastIndexOf(".") + 1));
@@ -120,7 +123,9 @@ export async function sendWhatIsMalformed(url: string, canaries: Canaries): Prom
     await send({ path: `${SERVICE}/Authorize?encoding=json&message=${question}` });
     await send({ path: `/?access_token=${canaries.make()}` });
     await send({ path: `/callback/${canaries.make()}` });
-    await send({ path: "/", headers: { cookie: `session=${canaries.make()}`, "x-api-key": canaries.make() } });
+    const everywhere = { authorization: `Bearer ${canaries.make()}`, "x-api-key": canaries.make() };
+    await send({ path: "/", headers: { ...everywhere, cookie: `session=${canaries.make()}` } });
+    await send({ path: "/nowhere", headers: everywhere });
     await send({ method: "POST", path: `${SERVICE}/${canaries.make()}`, headers: JSON_TYPE, body: "{}" });
     const credentials = [
       `Bearer ${canaries.makeJwt()}`,

@@ -9,6 +9,8 @@ import { systemRandom } from "../../src/lib/random.ts";
 import { createLog } from "../../src/log.ts";
 import { type Call, callKey } from "../../src/rpc/call.ts";
 import { createServer, type Server, type ServerDeps } from "../../src/server/server.ts";
+import { openTlsFiles } from "../../src/server/tls.ts";
+import type { TlsFiles } from "../../src/server/tls-files.ts";
 
 /** A call as the service saw it. */
 export type SeenCall = { call: Call; message: AuthorizeRequest; timeoutMs: number | undefined; signal: AbortSignal };
@@ -16,6 +18,8 @@ export type SeenCall = { call: Call; message: AuthorizeRequest; timeoutMs: numbe
 type Options = {
   readonly timeouts?: ServerDeps["timeouts"];
   readonly config?: Partial<ServerDeps["config"]>;
+  /** Files of a certificate, for a port that speaks TLS. */
+  readonly tls?: TlsFiles;
   readonly isReady?: () => boolean;
   readonly jwks?: () => object;
   readonly interceptors?: readonly Interceptor[];
@@ -77,6 +81,7 @@ export async function startWireServer(options: Options = {}): Promise<WireServer
       issuer: "https://issuer.example",
       ...options.config,
     },
+    tlsFiles: await openTlsFiles(options.tls ?? null),
     log: createLog({ level: "debug", destination }),
     clock: systemClock,
     random: systemRandom,

@@ -18,7 +18,7 @@ function faultsOf(environment: Readonly<Record<string, string>>): readonly strin
 
 describe("The settings", () => {
   it("have a default each, which is within its own bounds", () => {
-    expect(readConfig({})).toEqual({
+    expect(readConfig({})).toMatchObject({
       host: "127.0.0.1",
       port: 8080,
       dataDir: "./data",
@@ -36,6 +36,8 @@ describe("The settings", () => {
       tls: null,
       argon2: { memoryKiB: 19_456, passes: 2, lanes: 1 },
       hashPermits: 0,
+      metricsOpen: false,
+      metricsAddress: null,
       logLevel: "info",
       shutdownDelayMs: 1_000,
     });
@@ -66,10 +68,12 @@ describe("The settings", () => {
       SALLYPORT_ARGON2_PASSES: "3",
       SALLYPORT_ARGON2_LANES: "4",
       SALLYPORT_HASH_PERMITS: "2",
+      SALLYPORT_METRICS: "on",
+      SALLYPORT_METRICS_ADDRESS: "[::1]:9464",
       SALLYPORT_LOG_LEVEL: "silent",
       SALLYPORT_SHUTDOWN_DELAY_SECONDS: "0",
     });
-    expect(config).toEqual({
+    expect(config).toMatchObject({
       host: "0.0.0.0",
       port: 0,
       dataDir: "/srv",
@@ -87,6 +91,8 @@ describe("The settings", () => {
       tls: { certFile: "/srv/tls.crt", keyFile: "/srv/tls.key", clientCaFile: "/srv/clients.crt" },
       argon2: { memoryKiB: 64, passes: 3, lanes: 4 },
       hashPermits: 2,
+      metricsOpen: true,
+      metricsAddress: { host: "::1", port: 9464 },
       logLevel: "silent",
       shutdownDelayMs: 0,
     });
@@ -137,6 +143,15 @@ describe("The settings", () => {
     ["SALLYPORT_ARGON2_PASSES", "0"],
     ["SALLYPORT_ARGON2_LANES", "17"],
     ["SALLYPORT_HASH_PERMITS", "65"],
+    ["SALLYPORT_METRICS", "yes"],
+    ["SALLYPORT_METRICS", ""],
+    ["SALLYPORT_METRICS_ADDRESS", "9464"],
+    ["SALLYPORT_METRICS_ADDRESS", ":9464"],
+    ["SALLYPORT_METRICS_ADDRESS", "127.0.0.1"],
+    ["SALLYPORT_METRICS_ADDRESS", "127.0.0.1:65536"],
+    ["SALLYPORT_METRICS_ADDRESS", "::1:9464"],
+    ["SALLYPORT_METRICS_ADDRESS", "http://127.0.0.1:9464"],
+    ["SALLYPORT_METRICS_ADDRESS", "127.0.0.1:9464/metrics"],
     ["SALLYPORT_LOG_LEVEL", "INFO"],
     ["SALLYPORT_SHUTDOWN_DELAY_SECONDS", "301"],
   ])("refuse %s=%j, by its name", (name, value) => {
@@ -158,6 +173,18 @@ describe("The settings", () => {
     expect(faultsOf({ SALLYPORT_ARGON2_MEMORY_KIB: "31", SALLYPORT_ARGON2_LANES: "4" })).toEqual([
       "SALLYPORT_ARGON2_MEMORY_KIB must be at least 8 for each lane (RFC 9106)",
     ]);
+  });
+
+  it("open metrics by an address of their own too, but not against a stated off, nor on the port itself", () => {
+    const address = { SALLYPORT_METRICS_ADDRESS: "localhost:9464" };
+    expect(readConfig(address)).toMatchObject({ metricsOpen: true, metricsAddress: { host: "localhost", port: 9464 } });
+    expect(readConfig({ SALLYPORT_METRICS: "on" })).toMatchObject({ metricsOpen: true, metricsAddress: null });
+    expect(faultsOf({ ...address, SALLYPORT_METRICS: "off" })).toEqual([
+      "SALLYPORT_METRICS must not be off where SALLYPORT_METRICS_ADDRESS is set",
+    ]);
+    const [fault, ...more] = faultsOf({ SALLYPORT_PORT: "9464", SALLYPORT_METRICS_ADDRESS: "127.0.0.1:9464" });
+    expect(fault).toMatch(/^SALLYPORT_METRICS_ADDRESS must differ from SALLYPORT_HOST and SALLYPORT_PORT/);
+    expect(more).toEqual([]);
   });
 
   it("tell every fault at once, contradictions too, and never what was in a setting", () => {

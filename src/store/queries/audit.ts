@@ -11,6 +11,15 @@ export async function insertAuditEvent(db: Queries, event: AuditRow): Promise<vo
   await db.insertInto("audit_events").values(event).execute();
 }
 
+/** The latest time of any event, in milliseconds; 0 if there is none. */
+export async function newestAuditTime(db: Queries): Promise<number> {
+  const { newest } = await db
+    .selectFrom("audit_events")
+    .select((expression) => expression.fn.max("recorded_at").as("newest"))
+    .executeTakeFirstOrThrow();
+  return Number(newest ?? 0);
+}
+
 /** Deletes up to `limit` events that are older than `before`. */
 export async function deleteOldAuditEvents(db: Queries, before: number, limit: number): Promise<number> {
   const { numDeletedRows } = await db

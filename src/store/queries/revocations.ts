@@ -15,6 +15,12 @@ export async function logPosition(db: Queries): Promise<LogPosition | null> {
   return row ?? null;
 }
 
+/** The newest revision, that of this very write included. */
+export async function presentRevision(db: Queries): Promise<number> {
+  const { revision } = await db.selectFrom("revocation_log").select("revision").executeTakeFirstOrThrow();
+  return revision;
+}
+
 /** Makes the log, if there is none. */
 export async function createLogOnce(db: Queries, logId: string): Promise<void> {
   await db

@@ -3,6 +3,9 @@ import type { Selectable } from "kysely";
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
+/** Surplus sessions are looked at so many at a time, so that no write is a long one. */
+const SURPLUS_AT_ONCE = 50;
+
 /** A session as stored. */
 export type SessionRow = Selectable<Schema["sessions"]>;
 
@@ -101,6 +104,23 @@ export async function listLiveSessions(
     .$if(before !== "", (query) => query.where("id", "<", before))
     .orderBy("id", "desc")
     .limit(limit)
+    .execute();
+}
+
+/** The user's sessions that are neither ended nor expired, but for the `keep` newest. */
+export async function surplusSessions(
+  db: Queries,
+  { userId, now, keep }: { userId: string; now: number; keep: number },
+): Promise<readonly SessionRow[]> {
+  return db
+    .selectFrom("sessions")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where("ended_at", "is", null)
+    .where("refresh_expires_at", ">", now)
+    .orderBy("id", "desc")
+    .limit(SURPLUS_AT_ONCE)
+    .offset(keep)
     .execute();
 }
 

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { downloadGoModules } from "./go.ts";
 import { findProgram } from "./programs.ts";
 import { preparePython } from "./python.ts";
-import { writeProtoDeps } from "./workshop.ts";
 
 /** A client of another make. */
 export type ForeignClient = {
@@ -42,9 +41,8 @@ export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
 /** A client that cannot be run, and why. */
 export type Missing = { readonly name: string; readonly why: string };
 
-/** Sorts the clients into those that can be run here and those that cannot, and prepares what they share. */
+/** Sorts the clients into those that can be run here and those that cannot. */
 export async function surveyMachine() {
-  await writeProtoDeps();
   const files: string[] = [];
   const missing: Missing[] = [];
   for (const { name, file, obstacle } of FOREIGN_CLIENTS) {

@@ -2,7 +2,7 @@
 import { cpSync, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { findProgram, mustRun, run } from "./programs.ts";
-import { BUF, cacheFor, FOREIGN, lastLine, ROOT } from "./workshop.ts";
+import { cacheFor, FOREIGN, lastLine, writeShippedProtos } from "./workshop.ts";
 
 /** The Go sources. */
 export const GO_SOURCES = join(FOREIGN, "go");
@@ -22,15 +22,16 @@ export async function downloadGoModules(): Promise<string | null> {
 export async function writeGoModule(folder: string): Promise<void> {
   cpSync(GO_SOURCES, folder, { recursive: true });
   const bin = await installPlugins();
+  const protos = writeShippedProtos(folder);
   const template = {
     version: "v2",
     // Our protos name no Go package, and protovalidate's stubs are on no Go proxy: all of them go into this module.
     managed: { enabled: true, override: [{ file_option: "go_package_prefix", value: `${MODULE}/gen` }] },
-    plugins: PLUGINS.map((local) => ({ local, out: join(folder, "gen"), opt: "paths=source_relative" })),
+    plugins: PLUGINS.map((local) => ({ local, out: "gen", opt: "paths=source_relative" })),
   };
-  const only = ["--path", "proto/sallyport"];
-  await mustRun(BUF, ["generate", ...only, "--include-imports", "--template", JSON.stringify(template)], {
-    cwd: ROOT,
+  const only = ["--path", join(protos, "sallyport"), "--include-imports"];
+  await mustRun("buf", ["generate", protos, ...only, "--template", JSON.stringify(template)], {
+    cwd: folder,
     env: { PATH: [bin, process.env.PATH].join(delimiter) },
   });
 }

@@ -1,8 +1,8 @@
 /** The Python client: packages from PyPI in an environment of their own, stubs from the proto tree. */
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram, mustRun, run } from "./programs.ts";
-import { cacheFor, FOREIGN, lastLine, PROTO_FOLDERS } from "./workshop.ts";
+import { cacheFor, FOREIGN, lastLine, writeShippedProtos } from "./workshop.ts";
 
 /** The Python sources. */
 export const PYTHON_SOURCES = join(FOREIGN, "python");
@@ -37,14 +37,8 @@ export async function preparePython(): Promise<string | null> {
 
 /** Compiles the proto tree into a folder, with the protoc that the packages bring. */
 export async function writePythonStubs(folder: string): Promise<void> {
-  const include = PROTO_FOLDERS.flatMap((path) => ["-I", path]);
-  const files = [
-    ...["auth_service", "account_service", "decision", "error_reason", "revision", "session", "user"].map(
-      (name) => `sallyport/auth/v1/${name}.proto`,
-    ),
-    "sallyport/access/v1/access.proto",
-    "buf/validate/validate.proto",
-  ];
-  const to = [`--python_out=${folder}`, `--grpc_python_out=${folder}`];
-  await mustRun(pythonWithPackages(), ["-m", "grpc_tools.protoc", ...include, ...to, ...files]);
+  const protos = writeShippedProtos(folder);
+  const files = globSync("**/*.proto", { cwd: protos });
+  const out = [`--python_out=${folder}`, `--grpc_python_out=${folder}`];
+  await mustRun(pythonWithPackages(), ["-m", "grpc_tools.protoc", `--proto_path=${protos}`, ...out, ...files]);
 }

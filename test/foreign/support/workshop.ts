@@ -1,8 +1,8 @@
-/** Where tools of other languages are kept between runs, and the protos that they compile. */
+/** Where tools of other makes are kept between runs, and the protos that they compile. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { mustRun } from "./programs.ts";
+import { writeContract } from "../../../scripts/shipped-protos.ts";
 
 /** The checkout. */
 export const ROOT = join(import.meta.dirname, "../../..");
@@ -17,14 +17,10 @@ export function cacheFor(name: string, file: string): string {
   return folder;
 }
 
-/** The contract and what it imports, as an include path. */
-export const PROTO_FOLDERS: readonly string[] = [join(ROOT, "proto"), join(ROOT, "proto-deps")];
-/** The `buf` that comes with the checkout. */
-export const BUF = join(ROOT, "node_modules/.bin/buf");
-
-/** Lays out the protos of others. Once, before all tests: the folder is emptied first. */
-export async function writeProtoDeps(): Promise<void> {
-  await mustRun(process.execPath, [join(ROOT, "scripts/proto-deps.ts")], { cwd: ROOT });
+/** Writes the protos as the package ships them; their folder, which is all that a compiler has to be told. */
+export function writeShippedProtos(to: string): string {
+  writeContract({ from: join(ROOT, "proto"), to });
+  return join(to, "proto");
 }
 
 /** The last line that says something. */

@@ -73,7 +73,7 @@ export type Denied = Message<"sallyport.auth.v1.Denied"> & {
   missingRoles: string[];
 
   /**
-   * The permissions that the bearer lacks, where that was the reason.
+   * The permissions that the bearer lacks, where a role or a permission was the reason.
    *
    * @generated from field: repeated string missing_permissions = 4;
    */

@@ -1,6 +1,6 @@
 // Why a command was refused.
 //
-// Every refusal is a Connect or gRPC status that carries `google.rpc.ErrorInfo`
+// Every refusal of a request that could be read is a Connect or gRPC status that carries `google.rpc.ErrorInfo`
 // with `domain` `sallyport` and, as `reason`, the full name of one of the values
 // below. Its metadata holds `next_step` (a name of `NextStep`) where a client can
 // do something. `google.rpc.BadRequest` names the fields of bad input, and

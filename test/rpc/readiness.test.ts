@@ -1,0 +1,102 @@
+/** An instance whose clock went back: it says so, and balancers send their work elsewhere until it is right. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
+import { clientsOf } from "../support/clients.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { signUp } from "../support/people.ts";
+
+const TOLERANCE_MS = 5_000;
+/** The clock is looked at every second. */
+const PATIENT = { timeout: 5_000 };
+
+let dataDir: string;
+let clock: FakeClock;
+let app: TestApp;
+
+beforeEach(async () => {
+  dataDir = temporaryFolder();
+  clock = createFakeClock();
+  app = await startApp({ dataDir, clock, settings: { SALLYPORT_METRICS: "on" } });
+});
+afterEach(async () => {
+  await app.close();
+  rmSync(dataDir, { recursive: true });
+});
+
+const readiness = async () => (await fetch(`${app.url}/readyz`)).status;
+const said = (event: string) => app.logged().filter((line) => line.event === event);
+
+/** Stops the instance and starts it again as much later, or earlier. */
+async function restartAfter(milliseconds: number): Promise<void> {
+  await app.close();
+  clock.advance(milliseconds);
+  app = await startApp({ dataDir, clock });
+}
+
+describe("A clock that goes back while the instance runs", () => {
+  it("by no more than the tolerance is nobody's concern", async () => {
+    clock.advance(-TOLERANCE_MS);
+    expect(await readiness()).toBe(200);
+  });
+
+  it("by more makes it not ready at once, and is said once", async () => {
+    clock.advance(-TOLERANCE_MS - 1);
+    expect(await readiness()).toBe(503);
+    const figures = await (await fetch(`${app.url}/metrics`)).text();
+    expect(figures).toContain("sallyport_ready 0");
+    await expect.poll(() => said("clock_behind"), PATIENT).toHaveLength(1);
+    expect(said("clock_behind")).toMatchObject([{ level: "error", behind_ms: TOLERANCE_MS + 1 }]);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(said("clock_behind")).toHaveLength(1);
+  });
+
+  it("keeps no one from an answer: not ready is a word to balancers", async () => {
+    clock.advance(-TOLERANCE_MS - 1);
+    const { decision } = await clientsOf(app.url).auth.authorize({ accessToken: "nonsense" });
+    expect(decision.case).toBe("denied");
+  });
+
+  it("is ready again when the clock has caught up, which is said too", async () => {
+    clock.advance(-60_000);
+    await expect.poll(() => said("clock_behind"), PATIENT).toHaveLength(1);
+    clock.advance(60_000 - TOLERANCE_MS);
+    await expect.poll(readiness, PATIENT).toBe(200);
+    await expect.poll(() => said("clock_right_again"), PATIENT).toHaveLength(1);
+  });
+});
+
+describe("A clock that went back while the instance was stopped", () => {
+  it("behind the newest event in the database keeps it from being ready", async () => {
+    await signUp(app, "ada");
+    await restartAfter(-TOLERANCE_MS - 1);
+    expect(await readiness()).toBe(503);
+    expect(said("clock_behind")).toHaveLength(1);
+  });
+
+  it("by no more than the tolerance does not", async () => {
+    await signUp(app, "ada");
+    await restartAfter(-TOLERANCE_MS);
+    expect(await readiness()).toBe(200);
+    expect(said("clock_behind")).toEqual([]);
+  });
+
+  it("is forgiven once the times from the future are out of the database", async () => {
+    clock.advance(3_600_000);
+    await signUp(app, "ada");
+    await restartAfter(-3_600_000);
+    expect(await readiness()).toBe(503);
+    const operator = new Database(join(dataDir, "sallyport.db"));
+    operator.prepare("delete from audit_events where recorded_at > ?").run(clock.now());
+    operator.close();
+    await expect.poll(readiness, PATIENT).toBe(200);
+  });
+});
+
+it("A clock that goes forward, as after a long sleep, is ready as soon as the log is read", async () => {
+  clock.advance(3_600_000);
+  await expect.poll(readiness, PATIENT).toBe(200);
+  expect(said("clock_behind")).toEqual([]);
+});
