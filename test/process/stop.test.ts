@@ -3,14 +3,19 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { json } from "node:stream/consumers";
-import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
+import { eventually } from "../support/eventually.ts";
 import { workOn } from "../support/folder.ts";
 import { passwordOf } from "../support/people.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
-const folder = temporaryFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+let folder: string;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(() => rmSync(folder, { recursive: true }));
 
 async function start(settings: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
   const server = await startServerProcess({ SALLYPORT_DATA_DIR: folder, ...settings });
@@ -37,7 +42,7 @@ describe("A server that is told to stop", () => {
     // The server has the call, and waits for its body.
     await once(call, "continue");
     const end = server.end("SIGTERM");
-    await expect.poll(() => eventsOf(server)).toContain("stopping");
+    await eventually(() => eventsOf(server)).toContain("stopping");
     call.end(body);
     const [response] = await answered;
     expect(await json(response)).toMatchObject({ user: { username: "ada" } });
@@ -54,7 +59,7 @@ describe("A server that is told to stop", () => {
   it("goes on serving for the delay, as not ready; and at the second signal goes at once", async () => {
     const server = await start({ SALLYPORT_SHUTDOWN_DELAY_SECONDS: "300" });
     server.process.kill("SIGINT");
-    await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(503);
+    await eventually(async () => (await fetch(`${server.url}/readyz`)).status).toBe(503);
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
     expect(await server.end("SIGTERM")).toEqual({ code: 1, signal: null });
   });

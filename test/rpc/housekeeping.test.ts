@@ -10,6 +10,7 @@ import { auditRow, sessionRow } from "../store/conformance/rows.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
 import { verdictOf } from "../support/decisions.ts";
+import { eventually } from "../support/eventually.ts";
 import { logIn, type Person, welcome } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
 
@@ -97,7 +98,7 @@ describe("A revocation", () => {
     await app.beside((core) => core.assignRoles(ada.userId, [], null));
     app.clock.advance(ACCESS_MS - 1);
     await tidy();
-    await expect.poll(() => verdicts(later.tokens.accessToken)).toEqual(both("PRIVILEGES_CHANGED, REFRESH"));
+    await eventually(() => verdicts(later.tokens.accessToken)).toEqual(both("PRIVILEGES_CHANGED, REFRESH"));
     app.clock.advance(2);
     await tidy();
     expect(await verdicts(later.tokens.accessToken)).toEqual(both("TOKEN_EXPIRED, REFRESH"));
@@ -166,14 +167,14 @@ describe("A key", () => {
     const rotation = await app.beside((core) => core.rotateKeys(true));
     if (rotation.outcome !== "rotated") throw new Error(rotation.outcome);
     const { active, next, retired } = rotation;
-    await expect.poll(kids).toEqual([active, next, retired].sort());
+    await eventually(kids).toEqual([active, next, retired].sort());
     app.clock.advance(ACCESS_MS - 1);
     await tidy();
     expect(await verdicts(ada.tokens.accessToken)).toEqual(both("GRANTED"));
     expect(await kids()).toEqual([active, next, retired].sort());
     app.clock.advance(2);
     await tidy();
-    await expect.poll(kids).toEqual([active, next].sort());
+    await eventually(kids).toEqual([active, next].sort());
     app.clock.advance(400 * DAY);
     await tidy();
     expect(await kids()).toEqual([active, next].sort());

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf, WIRE_FORMS } from "../support/clients.ts";
+import { eventually } from "../support/eventually.ts";
 import { logIn, passwordOf, signUp, welcome, welcomeAdmin } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
 
@@ -24,7 +25,7 @@ type Line = Readonly<Record<string, unknown>>;
 async function lineOf(id: string): Promise<Line> {
   const about = () => app.logged().filter((line) => line.id === id);
   // Written when all of the request is over, which may be after its answer has come.
-  await expect.poll(about).not.toEqual([]);
+  await eventually(about).not.toEqual([]);
   expect(about()).toHaveLength(1);
   return about()[0] ?? {};
 }
@@ -88,7 +89,7 @@ describe("The line of a request", () => {
     const { account, userId } = await welcome(app, "bea");
     await account.getAccount({});
     const isGetAccount = ({ rpc }: Line) => rpc === "sallyport.auth.v1.AccountService/GetAccount";
-    await expect.poll(() => app.logged().find(isGetAccount)).toMatchObject({ subject: userId, code: "OK" });
+    await eventually(() => app.logged().find(isGetAccount)).toMatchObject({ subject: userId, code: "OK" });
   });
 
   it("is there for a request that never became a message", async () => {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { verdictOf } from "../support/decisions.ts";
+import { eventually } from "../support/eventually.ts";
 import { type Person, welcome } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
 
@@ -54,7 +55,7 @@ async function readiness(): Promise<readonly [number, Status]> {
 /** Hides the log, and waits until the instance has noticed. */
 async function loseLog(): Promise<void> {
   hideLog();
-  await expect.poll(() => said("log_unreadable")).toHaveLength(1);
+  await eventually(() => said("log_unreadable")).toHaveLength(1);
 }
 
 describe("While the log cannot be read", () => {
@@ -107,7 +108,7 @@ describe("While the log cannot be read", () => {
     await new Promise((resolve) => setTimeout(resolve, 350));
     expect([said("log_unreadable").length, said("log_read_again").length]).toEqual([1, 0]);
     showLog();
-    await expect.poll(() => said("log_read_again")).toHaveLength(1);
+    await eventually(() => said("log_read_again")).toHaveLength(1);
     expect(said("log_unreadable")).toMatchObject([{ level: "error", error: { message: expect.any(String) } }]);
   });
 });
@@ -122,7 +123,7 @@ describe("Once the log can be read again", () => {
     operator
       .prepare("insert into revocations select revision, 'session_ended', ?, null, 0, ? from revocation_log")
       .run(ada.tokens.sessionId, app.clock.now() + 600_000);
-    await expect.poll(readiness).toEqual([200, Status.SERVING]);
+    await eventually(readiness).toEqual([200, Status.SERVING]);
     expect(verdictOf(await authorize(1))).toBe("SESSION_REVOKED, LOG_IN");
     expect(await asOf()).toBe(app.clock.now());
   });
@@ -148,7 +149,7 @@ describe("When the log was replaced", () => {
     const { revision: old } = await authorize();
     if (old === undefined) throw new Error("no revision");
     operator.exec("update revocation_log set log_id = 'another', revision = 0, floor = 0; delete from revocations");
-    await expect.poll(async () => (await authorize()).revision?.logId).toBe("another");
+    await eventually(async () => (await authorize()).revision?.logId).toBe("another");
     const question = ada.auth.authorize({ accessToken: ada.tokens.accessToken, minRevision: old });
     expect(await refusalOf(question)).toMatchObject({ code: "FailedPrecondition", reason: "REVISION_UNKNOWN" });
   });

@@ -34,7 +34,8 @@ export async function startServerProcess(settings: Readonly<Record<string, strin
     process: child,
     output: () => ({ stdout: stdout(), stderr: stderr() }),
     async end(signal) {
-      const ended = once(child, "exit");
+      // Not `exit`: what it wrote last may still be on its way.
+      const ended = once(child, "close");
       child.kill(signal);
       const [code, by] = await ended;
       return { code, signal: by };

@@ -4,6 +4,7 @@ import { createCommit } from "../../src/revocations/commit.ts";
 import { announceKeys } from "../../src/revocations/entries.ts";
 import { saveRole } from "../../src/store/queries/roles.ts";
 import type { Tx } from "../../src/store/store.ts";
+import { eventually } from "../support/eventually.ts";
 import { followLog, MINUTE } from "../support/followed-log.ts";
 
 describe("A log that cannot be read", () => {
@@ -117,7 +118,7 @@ describe("Who asks for a look at the log", () => {
     const { follower, append, ended } = await followLog();
     await follower.start();
     await append({ subject: "s1" });
-    await expect.poll(() => ended("s1")).toEqual([true]);
+    await eventually(() => ended("s1")).toEqual([true]);
     follower.stop();
     await append({ subject: "s2" });
     await new Promise((resolve) => setTimeout(resolve, 250));
