@@ -1,12 +1,12 @@
 /** Passwords come from a prompt or from standard input, never from arguments, which everyone on the machine can read. */
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 
 /**
  * A password that is to be set: typed twice at a terminal without being shown, or
  * the text of standard input less one line end.
  */
 export async function readNewPassword(): Promise<string> {
-  if (!process.stdin.isTTY) return (await text(process.stdin)).replace(/\r?\n$/, "");
+  if (!process.stdin.isTTY) return (await buffer(process.stdin)).toString("utf8").replace(/\r?\n$/, "");
   const password = await ask("Password: ");
   if ((await ask("Again: ")) !== password) throw new Error("the two passwords differ; nothing was done");
   return password;

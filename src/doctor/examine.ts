@@ -21,7 +21,7 @@ export async function* examine({ config, clock, random }: Patient): AsyncGenerat
   yield ["master key file", examineMode(join(config.dataDir, "master.key"), "600")];
   yield ["database file", examineMode(file, "600")];
   yield* examineDatabase(file, { config, clock, random });
-  yield ["port", await examinePort(config.host, config.port)];
+  yield ["port", await examinePort({ host: config.host, port: config.port, isTls: config.tls !== null })];
 }
 
 async function* examineDatabase(file: string, patient: Patient): AsyncGenerator<readonly [string, Finding]> {

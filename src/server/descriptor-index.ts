@@ -20,9 +20,9 @@ export type DescriptorIndex = {
   readonly serialized: (file: DescFile) => Uint8Array[];
 };
 
-/** Indexes the files of some services and everything that they import. */
-export function createDescriptorIndex(services: readonly DescService[]): DescriptorIndex {
-  const files = withImports(services.map((service) => service.file));
+/** Indexes some files and everything that they import. */
+export function createDescriptorIndex(roots: readonly DescFile[]): DescriptorIndex {
+  const files = withImports(roots);
   const byPath = new Map(files.map((file) => [file.proto.name, file]));
   const bySymbol = new Map<string, DescFile>();
   const byExtension = new Map<string, Map<number, DescFile>>();

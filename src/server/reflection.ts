@@ -6,6 +6,7 @@
  */
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import type { ServerReflectionRequest } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import type { ServerReflectionRequest as ServerReflectionRequestAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { createDescriptorIndex } from "./descriptor-index.ts";
@@ -20,12 +21,15 @@ type Answer =
   | { case: "listServicesResponse"; value: { service: { name: string }[] } }
   | { case: "errorResponse"; value: { errorCode: number; errorMessage: string } };
 
+/** No RPC names them, but every refusal carries them: clients ask in order to show what it says. */
+const ERROR_DETAILS = [file_google_rpc_error_details];
+
 /**
  * Returns the implementation of `ServerReflectionInfo` in both versions.
  * @param services all that are served, those of health and reflection too.
  */
 export function createReflection(services: readonly DescService[]) {
-  const index = createDescriptorIndex(services);
+  const index = createDescriptorIndex([...services.map(({ file }) => file), ...ERROR_DETAILS]);
 
   function answer(question: Question["messageRequest"]): Answer {
     switch (question.case) {

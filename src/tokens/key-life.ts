@@ -56,6 +56,9 @@ export async function noteAccessTtl(tx: Tx, ttlMs: number): Promise<void> {
   await announceKeys(tx, "", ttlMs);
 }
 
+/** For so long other instances may still sign with a key that was just retired, in milliseconds. */
+const HANDOVER_MS = 1_000;
+
 /** What became of a rotation. */
 export type Rotation =
   | { readonly outcome: "rotated"; readonly active: string; readonly next: string; readonly retired: string }
@@ -76,7 +79,7 @@ export async function rotateKeys(deps: KeyLifeDeps, force: boolean): Promise<Rot
     const waitMs = next.created_at + jwksCacheLifeMs - tx.now;
     if (waitMs > 0 && !force) return { outcome: "too_soon", waitMs };
     const maxAccessTtlMs = await longestAccessTtl(tx.db);
-    await updateKey(tx.db, active.kid, { state: "retired", expires_at: tx.now + maxAccessTtlMs });
+    await updateKey(tx.db, active.kid, { state: "retired", expires_at: tx.now + HANDOVER_MS + maxAccessTtlMs });
     await updateKey(tx.db, next.kid, { state: "active" });
     await insertKeys(tx.db, [{ ...fresh, created_at: tx.now }]);
     await announceKeys(tx, next.kid, maxAccessTtlMs);

@@ -19,10 +19,10 @@ type Entry = { username: string; refreshToken: string; accessToken: string; stat
 type Diary = { readonly entries: Entry[]; readonly onAnswer: () => void };
 
 /** Signs people up, in, refreshes and, of every other one, out again, until the server is gone. */
-async function live(url: string, name: string, { entries, onAnswer }: Diary): Promise<void> {
+async function live(url: string, cycle: number, client: number, { entries, onAnswer }: Diary): Promise<void> {
   const { auth } = clientsOf(url);
   for (let turn = 0; ; turn += 1) {
-    const username = `${name}-${turn}`;
+    const username = `c${cycle}-p${client}-${turn}`;
     const password = passwordOf(username);
     await auth.signup({ username, password });
     const entry: Entry = { username, refreshToken: "", accessToken: "", state: "new" };
@@ -36,7 +36,7 @@ async function live(url: string, name: string, { entries, onAnswer }: Diary): Pr
     note({ refreshToken, accessToken, state: "in" });
     const fresh = await auth.refresh({ refreshToken });
     note({ refreshToken: fresh.refreshToken, accessToken: fresh.accessToken });
-    if (turn % 2 === 1) continue;
+    if ((turn + client) % 2 === 1) continue;
     entry.state = "leaving";
     await auth.logout({ refreshToken: fresh.refreshToken });
     note({ state: "out" });
@@ -52,9 +52,7 @@ async function liveAndDie(server: ServerProcess, cycle: number, answers: number)
     left -= 1;
     if (left === 0) resolve();
   };
-  const lives = Array.from({ length: CLIENTS }, (_, index) =>
-    live(server.url, `c${cycle}-p${index}`, { entries, onAnswer }),
-  );
+  const lives = Array.from({ length: CLIENTS }, (_, client) => live(server.url, cycle, client, { entries, onAnswer }));
   const deaths = Promise.allSettled(lives);
   await enough;
   await server.end("SIGKILL");
@@ -94,7 +92,7 @@ it("What was acknowledged before any of a dozen SIGKILLs under load holds after 
   const acknowledged = { new: 0, in: 0, leaving: 0, out: 0 };
   for (let cycle = 0; cycle < CYCLES; cycle += 1) {
     // Each cycle dies in the middle of something else.
-    const entries = await liveAndDie(server, cycle, 40 + cycle);
+    const entries = await liveAndDie(server, cycle, 24 + cycle);
     server = await start();
     expect(await jwks()).toBe(keys);
     expect((await Promise.all(entries.map((entry) => contradictions(server.url, entry)))).flat()).toEqual([]);
