@@ -1,5 +1,5 @@
 /** Finds proto files by what they declare, for reflection. */
-import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
+import { type DescFile, toBinary } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
   type EnumDescriptorProto,

@@ -57,7 +57,7 @@ export async function noteAccessTtl(tx: Tx, ttlMs: number): Promise<void> {
 }
 
 /** For so long other instances may still sign with a key that was just retired, in milliseconds. */
-const HANDOVER_MS = 1_000;
+export const HANDOVER_MS = 1_000;
 
 /** What became of a rotation. */
 export type Rotation =

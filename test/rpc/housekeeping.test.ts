@@ -6,6 +6,7 @@ import { createLog } from "../../src/log.ts";
 import { insertAuditEvent } from "../../src/store/queries/audit.ts";
 import { insertSession } from "../../src/store/queries/sessions.ts";
 import type { Queries } from "../../src/store/store.ts";
+import { HANDOVER_MS } from "../../src/tokens/key-life.ts";
 import { auditRow, sessionRow } from "../store/conformance/rows.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
@@ -172,7 +173,7 @@ describe("A key", () => {
     await tidy();
     expect(await verdicts(ada.tokens.accessToken)).toEqual(both("GRANTED"));
     expect(await kids()).toEqual([active, next, retired].sort());
-    app.clock.advance(2);
+    app.clock.advance(HANDOVER_MS + 2);
     await tidy();
     await eventually(kids).toEqual([active, next].sort());
     app.clock.advance(400 * DAY);

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createHousekeeping } from "../../src/housekeeping.ts";
 import { createLog } from "../../src/log.ts";
 import { listKeys } from "../../src/store/queries/keys.ts";
+import { HANDOVER_MS } from "../../src/tokens/key-life.ts";
 import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
 import { createJudge } from "../support/decisions.ts";
@@ -153,7 +154,7 @@ describe("A rotation", () => {
       app.beside(({ store, serviceUse }) =>
         createHousekeeping({ store, serviceUse, log: createLog({ level: "silent" }) }).tidy(),
       );
-    app.clock.advance(LIFE);
+    app.clock.advance(LIFE + HANDOVER_MS);
     await tidy();
     expect((await keysOf(app)).map(({ kid }) => kid)).toContain(retired);
     app.clock.advance(1);

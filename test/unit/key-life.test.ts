@@ -8,7 +8,7 @@ import { createLog } from "../../src/log.ts";
 import { listKeys } from "../../src/store/queries/keys.ts";
 import { createLogOnce, entriesAfter } from "../../src/store/queries/revocations.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import { ensureKeys, type KeyLifeDeps, noteAccessTtl, rotateKeys } from "../../src/tokens/key-life.ts";
+import { ensureKeys, HANDOVER_MS, type KeyLifeDeps, noteAccessTtl, rotateKeys } from "../../src/tokens/key-life.ts";
 import { createMasterKeys } from "../../src/tokens/master-key.ts";
 import { temporaryFolder } from "../support/app.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -85,7 +85,7 @@ describe("A rotation", () => {
     await rotateKeys(deps, false);
     const keys = await store.read(listKeys);
     expect(keys.flatMap(({ state, expires_at }) => (state === "retired" ? [expires_at] : []))).toEqual([
-      clock.now() + LIFE,
+      clock.now() + HANDOVER_MS + LIFE,
     ]);
     const [entry, ...more] = (await store.read((db) => entriesAfter(db, 0))).slice(before.length);
     expect([entry?.kind, more]).toEqual(["keys_changed", []]);
@@ -131,6 +131,6 @@ describe("The longest life of a token", () => {
     clock.advance(JWKS_LIFE);
     await rotateKeys(deps, false);
     const retired = (await store.read(listKeys)).find(({ state }) => state === "retired");
-    expect(retired?.expires_at).toBe(clock.now() + LIFE + 5000);
+    expect(retired?.expires_at).toBe(clock.now() + HANDOVER_MS + LIFE + 5000);
   });
 });
