@@ -63,9 +63,10 @@ export async function installInto(folder: string, tarball: string): Promise<stri
   const wanted = { name: "project", private: true, type: "module", dependencies: { sallyport: `file:${tarball}` } };
   const { packages, ...lock } = lockFile.parse(JSON.parse(readFileSync(join(CHECKOUT, "package-lock.json"), "utf8")));
   const { version, bin, dependencies } = MANIFEST;
+  const registry = (await run("npm", ["config", "get", "registry"], folder)).stdout.trim();
   const shipped = Object.entries(packages)
     .filter(([path, { dev }]) => path !== "" && dev !== true)
-    .map(([path, entry]) => [path, { resolved: addressOf(path, entry.version), ...entry }]);
+    .map(([path, entry]) => [path, { resolved: addressOf(registry, path, entry.version), ...entry }]);
   mkdirSync(project);
   writeFileSync(join(project, "package.json"), JSON.stringify(wanted));
   writeFileSync(
@@ -85,9 +86,9 @@ export async function installInto(folder: string, tarball: string): Promise<stri
 }
 
 /** Where the registry has a package: npm looks into its cache for a tarball only if it knows an address. */
-function addressOf(path: string, version: string): string {
+function addressOf(registry: string, path: string, version: string): string {
   const name = path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
-  return `https://registry.npmjs.org/${name}/-/${name.replace(/^@.*\//, "")}-${version}.tgz`;
+  return new URL(`${name}/-/${name.replace(/^@.*\//, "")}-${version}.tgz`, registry).href;
 }
 
 /** Runs a command to its end. @throws Error with all that it said, if it fails */
