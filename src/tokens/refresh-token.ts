@@ -3,14 +3,12 @@
  * names a session and a generation of it; the session row says whether that
  * generation is the current one, so nothing in the database can be replayed.
  */
-import { compactVerify, SignJWT } from "jose";
-import { parseSegment } from "../check/strict-json.ts";
-import { decodeBase64Url } from "../lib/base64url.ts";
+import { SignJWT } from "jose";
+import { readHeader, verifiedClaims } from "../check/compact-jws.ts";
 import { REFRESH_ALGORITHM } from "./key-material.ts";
 import type { KeyRing } from "./key-ring.ts";
 
 const REFRESH_TOKEN_TYPE = "rt+jwt";
-const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 /** What a refresh token says. Times are milliseconds. */
 export type RefreshGrant = {
@@ -50,15 +48,10 @@ export function createRefreshTokens(deps: {
   }
 
   async function read(token: string): Promise<RefreshGrant | null> {
-    if (!COMPACT_JWS.test(token)) return null;
-    const [headerSegment = "", payloadSegment = "", signatureSegment = ""] = token.split(".");
-    const header = parseSegment(headerSegment);
-    if (header === null || Object.keys(header).length !== 3 || decodeBase64Url(signatureSegment) === null) return null;
-    if (header.alg !== REFRESH_ALGORITHM || header.typ !== REFRESH_TOKEN_TYPE || typeof header.kid !== "string")
-      return null;
-    const key = keys.refreshKeyNamed(header.kid);
-    if (key === undefined || !(await isSigned(token, key.key))) return null;
-    const claims = parseSegment(payloadSegment);
+    const header = readHeader(token, REFRESH_TOKEN_TYPE);
+    const key = header === null ? undefined : keys.refreshKeyNamed(header.kid);
+    if (key === undefined || header?.alg !== REFRESH_ALGORITHM) return null;
+    const claims = await verifiedClaims(token, key.key, REFRESH_ALGORITHM);
     if (claims === null) return null;
     const { iss, aud, sid, gen, iat, exp } = claims;
     if (iss !== issuer || aud !== issuer || typeof sid !== "string") return null;
@@ -67,13 +60,4 @@ export function createRefreshTokens(deps: {
   }
 
   return { issue, read };
-}
-
-async function isSigned(token: string, key: Parameters<typeof compactVerify>[1]): Promise<boolean> {
-  try {
-    await compactVerify(token, key, { algorithms: [REFRESH_ALGORITHM] });
-    return true;
-  } catch {
-    return false;
-  }
 }

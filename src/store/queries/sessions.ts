@@ -95,14 +95,8 @@ export async function listLiveSessions(
   db: Queries,
   { userId, now, before, limit }: { userId: string; now: number; before: string; limit: number },
 ): Promise<readonly SessionRow[]> {
-  return db
-    .selectFrom("sessions")
-    .selectAll()
-    .where("user_id", "=", userId)
-    .where("ended_at", "is", null)
-    .where("refresh_expires_at", ">", now)
+  return liveSessions(db, userId, now)
     .$if(before !== "", (query) => query.where("id", "<", before))
-    .orderBy("id", "desc")
     .limit(limit)
     .execute();
 }
@@ -112,16 +106,7 @@ export async function surplusSessions(
   db: Queries,
   { userId, now, keep }: { userId: string; now: number; keep: number },
 ): Promise<readonly SessionRow[]> {
-  return db
-    .selectFrom("sessions")
-    .selectAll()
-    .where("user_id", "=", userId)
-    .where("ended_at", "is", null)
-    .where("refresh_expires_at", ">", now)
-    .orderBy("id", "desc")
-    .limit(SURPLUS_AT_ONCE)
-    .offset(keep)
-    .execute();
+  return liveSessions(db, userId, now).limit(SURPLUS_AT_ONCE).offset(keep).execute();
 }
 
 /** The user's sessions that are not ended, expired ones too: their access tokens may outlive them. */
@@ -168,4 +153,15 @@ export async function deleteDeadSessions(db: Queries, before: number, limit: num
     )
     .executeTakeFirst();
   return Number(numDeletedRows);
+}
+
+/** Neither ended nor expired, the newest first. */
+function liveSessions(db: Queries, userId: string, now: number) {
+  return db
+    .selectFrom("sessions")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where("ended_at", "is", null)
+    .where("refresh_expires_at", ">", now)
+    .orderBy("id", "desc");
 }
