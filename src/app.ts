@@ -107,13 +107,32 @@ export async function createApp(deps: CoreDeps): Promise<App> {
 
 function routesOf(core: Core, { clock }: CoreDeps, metrics: Metrics | null) {
   const { store, knowledge, pageTokens, checker, waitForRevision, standardAudience } = core;
-  const { signup, login, refresh, logout, revokeOwnSession, assignRoles, roleDefinitions } = core;
+  const { signup, login, refresh, logout, revokeOwnSession } = core;
+  const { createUser, assignRoles, accountState, userSessions, roleDefinitions, services } = core;
+  const { rotateKeys, withdrawKey, rewrapKeys } = core;
   const { read } = store;
   const check = metrics === null ? checker.check : countedDecisions(checker.check, metrics.noteDecision);
   const authorize = createAuthorize({ checker: { check }, knowledge, waitForRevision, standardAudience, clock });
   return (router: ConnectRouter): void => {
     router.service(AuthService, createAuthService({ signup, login, refresh, logout, authorize }));
     router.service(AccountService, createAccountService({ read, revokeOwnSession, pageTokens, knowledge, clock }));
-    router.service(AdminService, createAdminService({ read, assignRoles, roleDefinitions, pageTokens, knowledge }));
+    router.service(
+      AdminService,
+      createAdminService({
+        read,
+        createUser,
+        assignRoles,
+        accountState,
+        userSessions,
+        roleDefinitions,
+        services,
+        rotateKeys,
+        withdrawKey,
+        rewrapKeys,
+        pageTokens,
+        knowledge,
+        clock,
+      }),
+    );
   };
 }

@@ -27,6 +27,7 @@ import { createServiceUse } from "./services/service-use.ts";
 import { createServices } from "./services/services.ts";
 import { createOwnSessionRevocation } from "./sessions/own-sessions.ts";
 import { createSessionLife } from "./sessions/session-life.ts";
+import { createUserSessionRevocation } from "./sessions/user-sessions.ts";
 import { listKeys } from "./store/queries/keys.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
 import { createAccessTokenIssuer } from "./tokens/access-token-issuer.ts";
@@ -87,6 +88,7 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
     const knowledge = createKnowledge();
     const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, clock, log });
     const commit = createCommit({ store, follower });
+    const keyChange = { ...keyLife, commit };
     const checker = createChecker({
       keys: keys.verificationKeys,
       issuer: config.issuer,
@@ -139,12 +141,13 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
       refresh: createRefresh({ commit, refreshTokens, sessions, audiences, issueTokenPair, audit, clock }),
       logout: createLogout({ commit, refreshTokens, checker, knowledge, audit, clock }),
       revokeOwnSession: createOwnSessionRevocation({ commit, audit }),
+      userSessions: createUserSessionRevocation({ commit, audit }),
       assignRoles: createRoleAssignment({ commit, audit }),
       roleDefinitions: createRoleDefinitions({ commit, audit, maxAccessTtlMs: keys.maxAccessTtlMs }),
       services: createServices({ commit, audit, random }),
       serviceUse,
-      rotateKeys: (force: boolean) => rotateKeys(keyLife, force),
-      withdrawKey: (kid: string, actorId: string | null) => withdrawKey(keyLife, kid, actorId),
+      rotateKeys: (force: boolean, actorId: string | null) => rotateKeys(keyChange, force, actorId),
+      withdrawKey: (kid: string, actorId: string | null) => withdrawKey(keyChange, kid, actorId),
       rewrapKeys: () => rewrapKeys({ store, masterKeys }),
       declareRestored: () => declareRestored(keyLife),
       async close() {

@@ -76,7 +76,10 @@ export const REASONS = {
   PERMISSION_MISSING: { code: "PermissionDenied", message: "the user lacks a permission for this" },
   SIGNUP_CLOSED: { code: "PermissionDenied", message: "signup is closed; ask the operator for an account" },
   ROLE_NOT_SELF_ASSIGNABLE: { code: "PermissionDenied", message: "a role asked for may not be taken at signup" },
-  PRIVILEGE_ESCALATION: { code: "PermissionDenied", message: "nobody may grant permissions that they do not hold" },
+  PRIVILEGE_ESCALATION: {
+    code: "PermissionDenied",
+    message: "nobody may give, take or take over what they do not hold",
+  },
   USERNAME_TAKEN: { code: "AlreadyExists", message: "the user name is taken; choose another" },
   EMAIL_TAKEN: { code: "AlreadyExists", message: "the e-mail address has an account; log in with it" },
   USER_NOT_FOUND: { code: "NotFound", message: "there is no such user" },
@@ -96,6 +99,10 @@ export const REASONS = {
   SERVICE_NAME_TAKEN: { code: "AlreadyExists", message: "a service of this name exists; revoke it first" },
   SERVICE_NOT_FOUND: { code: "NotFound", message: "there is no such service" },
   KEY_NOT_FOUND: { code: "NotFound", message: "there is no such signing key" },
+  NEXT_KEY_TOO_NEW: {
+    code: "FailedPrecondition",
+    message: "the next key was published too recently for every verifier to know it; wait, or force the rotation",
+  },
   REVISION_UNKNOWN: {
     code: "FailedPrecondition",
     message: "the database does not have this revision; forget it and start over",

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { liveServices } from "../store/queries/services.ts";
+import { liveServices, permissionsOf } from "../store/queries/services.ts";
 import { say, toDate, withCore } from "./context.ts";
 
 /** A permission as roles and services hold them. */
@@ -36,10 +36,11 @@ async function create(name: string, { permission }: { readonly permission: reado
 
 async function list({ json }: { readonly json?: boolean }): Promise<void> {
   const rows = await withCore(({ store }) => store.read(liveServices));
-  for (const { id, name, permissions, created_at, last_used_at } of rows) {
-    const grants: readonly string[] = JSON.parse(permissions);
-    const service = { id, name, permissions: grants, created: toDate(created_at), lastUsed: toDate(last_used_at) };
-    const columns = [id, name, grants.join(",") || "-", service.created, service.lastUsed ?? "never"];
+  for (const row of rows) {
+    const { id, name, created_at, last_used_at } = row;
+    const permissions = permissionsOf(row);
+    const service = { id, name, permissions, created: toDate(created_at), lastUsed: toDate(last_used_at) };
+    const columns = [id, name, permissions.join(",") || "-", service.created, service.lastUsed ?? "never"];
     say(json ? JSON.stringify(service) : columns.join("  "));
   }
 }

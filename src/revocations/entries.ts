@@ -2,7 +2,7 @@
 import type { LogEntry } from "../check/knowledge.ts";
 import type { ServicePrincipal } from "../check/service-table.ts";
 import { appendRevocation, type RevocationRow } from "../store/queries/revocations.ts";
-import type { ServiceRow } from "../store/queries/services.ts";
+import { permissionsOf, type ServiceRow } from "../store/queries/services.ts";
 import { latestAccessExpiry, markEnded, type SessionRow } from "../store/queries/sessions.ts";
 import { raiseEpoch } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
@@ -64,7 +64,7 @@ export function toLogEntry({ kind, subject, value, expires_at }: RevocationRow):
 
 /** A service as checks know it, under the hash of its key. */
 export function toServiceEntry(row: ServiceRow): readonly [string, ServicePrincipal] {
-  return [row.key_hash, { serviceId: row.id, name: row.name, permissions: parseGrants(row.permissions) }];
+  return [row.key_hash, { serviceId: row.id, name: row.name, permissions: permissionsOf(row) }];
 }
 
 function parseGrants(text: string): readonly string[] {

@@ -11,14 +11,15 @@ export type Actor = {
   readonly hasRole: (role: string) => boolean;
 } | null;
 
-/** Refuses to hand out what the actor does not hold. @throws Refusal PRIVILEGE_ESCALATION. */
+/** Refuses to give what the actor does not hold. @throws Refusal PRIVILEGE_ESCALATION. */
 export function refuseEscalation(actor: Actor, grants: readonly string[]): void {
   if (actor !== null && !grants.every(actor.holds)) throw new Refusal("PRIVILEGE_ESCALATION");
 }
 
 /**
- * Refuses to hand out roles that the actor does not hold, unless it holds everything.
- * What roles grant is not enough: backends may ask for a role by its name alone.
+ * Refuses to give or take roles that the actor does not hold, and to touch accounts
+ * that hold them, unless the actor holds everything. What roles grant is not enough:
+ * backends may ask for a role by its name alone.
  * @throws Refusal PRIVILEGE_ESCALATION.
  */
 export function refuseForeignRoles(actor: Actor, roles: readonly string[]): void {

@@ -29,21 +29,17 @@ export function createRoleAssignment(deps: { readonly commit: Commit; readonly a
   async function assign(tx: Tx, userId: string, roles: readonly string[], actor: Actor) {
     const user = await lockUser(tx, userId);
     if (user === null) throw new Refusal("USER_NOT_FOUND");
-    await refuseUngrantable(tx, roles, user, actor);
+    if ((await rolesNamed(tx.db, roles)).length < new Set(roles).size) throw new Refusal("ROLE_NOT_FOUND");
+    refuseForeignRoles(actor, changed(user.roles, roles));
     if (!roles.includes(ADMIN)) await refuseLastAdmin(tx, user);
     await replaceRoles(tx.db, userId, roles);
     const revision = await voidPrivileges(tx, userId);
     await deps.audit.record(tx, { kind: "roles_assigned", userId, actor: actor?.id ?? null, details: { roles } });
     return { revision, user: { ...user, epoch: user.epoch + 1, roles: [...roles].sort() } };
   }
+}
 
-  /** Only roles that are new to the user are a gift. */
-  async function refuseUngrantable(tx: Tx, names: readonly string[], user: UserRow, actor: Actor): Promise<void> {
-    const roles = await rolesNamed(tx.db, names);
-    if (roles.length < new Set(names).size) throw new Refusal("ROLE_NOT_FOUND");
-    refuseForeignRoles(
-      actor,
-      names.filter((name) => !user.roles.includes(name)),
-    );
-  }
+/** The roles that one of the two has and the other has not. */
+function changed(before: readonly string[], after: readonly string[]): readonly string[] {
+  return [...before.filter((role) => !after.includes(role)), ...after.filter((role) => !before.includes(role))];
 }

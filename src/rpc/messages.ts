@@ -10,14 +10,18 @@ import {
 import { DenialReason, NextStep } from "../../gen/sallyport/auth/v1/decision_pb.ts";
 import { type Revision as RevisionMessage, RevisionSchema } from "../../gen/sallyport/auth/v1/revision_pb.ts";
 import { RoleSchema } from "../../gen/sallyport/auth/v1/role_pb.ts";
+import { ServiceCredentialSchema } from "../../gen/sallyport/auth/v1/service_credential_pb.ts";
 import { SessionSchema } from "../../gen/sallyport/auth/v1/session_pb.ts";
+import { SigningKeySchema, SigningKeyState } from "../../gen/sallyport/auth/v1/signing_key_pb.ts";
 import { UserSchema, UserState } from "../../gen/sallyport/auth/v1/user_pb.ts";
 import type { Decision } from "../check/decision.ts";
 import type { LogoutScope } from "../login/logout.ts";
 import type { TokenPair } from "../login/token-pair.ts";
 import type { Revision } from "../revocations/wait-for-revision.ts";
 import { audiencesOf } from "../sessions/session-life.ts";
+import type { KeyRow } from "../store/queries/keys.ts";
 import type { RoleRow } from "../store/queries/roles.ts";
+import { permissionsOf, type ServiceRow } from "../store/queries/services.ts";
 import type { SessionRow } from "../store/queries/sessions.ts";
 import type { UserRow } from "../store/queries/users.ts";
 
@@ -51,6 +55,35 @@ export function toSession(session: SessionRow, currentId: string) {
 /** A role and what it grants. */
 export function toRole({ name, permissions, builtIn }: RoleRow) {
   return create(RoleSchema, { name, permissions: [...permissions], builtIn });
+}
+
+/** A service credential as everybody may see it: all but the hash of its key. */
+export function toServiceCredential(service: ServiceRow) {
+  const { id, name, created_at, last_used_at } = service;
+  return create(ServiceCredentialSchema, {
+    id,
+    name,
+    permissions: [...permissionsOf(service)],
+    createTime: timestampFromMs(created_at),
+    ...(last_used_at !== null && { lastUseTime: timestampFromMs(last_used_at) }),
+  });
+}
+
+const KEY_STATES = {
+  next: SigningKeyState.NEXT,
+  active: SigningKeyState.ACTIVE,
+  retired: SigningKeyState.RETIRED,
+} as const;
+
+/** A signing key as everybody may see it. */
+export function toSigningKey({ kid, algorithm, state, created_at, expires_at }: KeyRow) {
+  return create(SigningKeySchema, {
+    id: kid,
+    algorithm,
+    state: KEY_STATES[state],
+    createTime: timestampFromMs(created_at),
+    ...(expires_at !== null && { expireTime: timestampFromMs(expires_at) }),
+  });
 }
 
 /** The fields that the answers of `Login` and `Refresh` share. */

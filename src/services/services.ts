@@ -11,19 +11,20 @@ import type { Random } from "../lib/random.ts";
 import { sha256 } from "../lib/sha256.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceService } from "../revocations/entries.ts";
+import { type Actor, refuseEscalation } from "../roles/actor.ts";
 import { findLiveService, insertService, revokeService, type ServiceRow } from "../store/queries/services.ts";
 import type { Tx } from "../store/store.ts";
 
 /** Makes and revokes service credentials. */
 export type Services = {
   /**
-   * Makes a credential. `apiKey` is not kept and cannot be told again.
-   * @throws Refusal SERVICE_NAME_TAKEN.
+   * Makes a credential of what the actor holds itself. `apiKey` is not kept and cannot be told again.
+   * @throws Refusal SERVICE_NAME_TAKEN, PRIVILEGE_ESCALATION.
    */
   readonly create: (
     name: string,
     permissions: readonly string[],
-    actorId: string | null,
+    actor: Actor,
   ) => Promise<{ readonly revision: number; readonly service: ServiceRow; readonly apiKey: string }>;
   /** Ends a credential. @throws Refusal SERVICE_NOT_FOUND. */
   readonly revoke: (name: string, actorId: string | null) => Promise<{ readonly revision: number }>;
@@ -37,13 +38,13 @@ export function createServices(deps: {
 }): Services {
   const { commit, audit, random } = deps;
 
-  async function insert(tx: Tx, service: ServiceRow, permissions: readonly string[], actor: string | null) {
+  async function insert(tx: Tx, service: ServiceRow, permissions: readonly string[], actor: Actor) {
     if ((await findLiveService(tx.db, service.name)) !== null) throw new Refusal("SERVICE_NAME_TAKEN");
     const made = { ...service, created_at: tx.now };
     await insertService(tx.db, made);
     const revision = await announceService(tx, service.id);
     const details = { service: service.id, name: service.name, permissions };
-    await audit.record(tx, { kind: "service_created", actor, details });
+    await audit.record(tx, { kind: "service_created", actor: actor?.id ?? null, details });
     return { revision, service: made };
   }
 
@@ -52,12 +53,14 @@ export function createServices(deps: {
     if (service === null) throw new Refusal("SERVICE_NOT_FOUND");
     await revokeService(tx, service.id);
     const revision = await announceService(tx, service.id);
-    await audit.record(tx, { kind: "service_revoked", actor, details: { service: service.id, name } });
+    const details = { service: service.id, name };
+    await audit.record(tx, { kind: "service_revoked", actor, details });
     return { revision };
   }
 
   return {
-    async create(name, permissions, actorId) {
+    async create(name, permissions, actor) {
+      refuseEscalation(actor, permissions);
       const apiKey = `${API_KEY_PREFIX}${encodeBase64Url(random.bytes(32))}`;
       const service: ServiceRow = {
         id: random.id("svc"),
@@ -68,7 +71,7 @@ export function createServices(deps: {
         last_used_at: null,
         revoked_at: null,
       };
-      return { ...(await commit((tx) => insert(tx, service, permissions, actorId))), apiKey };
+      return { ...(await commit((tx) => insert(tx, service, permissions, actor))), apiKey };
     },
     revoke: (name, actorId) => commit((tx) => end(tx, name, actorId)),
   };

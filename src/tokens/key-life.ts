@@ -4,8 +4,10 @@
  * tokens are dead, so no verifier ever meets a key that it cannot know.
  */
 import type { Audit } from "../audit/audit.ts";
+import { Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
+import type { Commit } from "../revocations/commit.ts";
 import { announceKeys } from "../revocations/entries.ts";
 import { insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
 import { readMeta, writeMeta } from "../store/queries/meta.ts";
@@ -24,6 +26,9 @@ export type KeyLifeDeps = {
   readonly clock: Clock;
   readonly random: Random;
 };
+
+/** What it takes to move keys on while others use them. */
+export type KeyChangeDeps = Omit<KeyLifeDeps, "store"> & { readonly commit: Commit };
 
 /** Makes the first keys, unless there are keys: one that signs, one that is next, one secret. */
 export async function ensureKeys({ store, masterKeys, algorithm, audit, clock, random }: KeyLifeDeps): Promise<void> {
@@ -59,34 +64,43 @@ export async function noteAccessTtl(tx: Tx, ttlMs: number): Promise<void> {
 /** For so long other instances may still sign with a key that was just retired, in milliseconds. */
 export const HANDOVER_MS = 1_000;
 
-/** What became of a rotation. */
-export type Rotation =
-  | { readonly outcome: "rotated"; readonly active: string; readonly next: string; readonly retired: string }
-  /** The next key was published too recently for every verifier to know it. */
-  | { readonly outcome: "too_soon"; readonly waitMs: number };
+/** A rotation: the ids of the keys that sign, will sign and signed; the revision from which everybody knows. */
+export type Rotation = {
+  readonly active: string;
+  readonly next: string;
+  readonly retired: string;
+  readonly revision: number;
+};
 
 /**
  * Makes the next key the active one, retires the active one, publishes a new next
- * one. Refuses while a verifier may not yet have seen the next key, unless `force`.
+ * one. `force` does so even while a verifier may not yet have seen the next key.
+ * @throws Refusal NEXT_KEY_TOO_NEW.
  */
-export async function rotateKeys(deps: KeyLifeDeps, force: boolean): Promise<Rotation> {
-  const { store, masterKeys, algorithm, jwksCacheLifeMs, audit, clock } = deps;
+export async function rotateKeys(deps: KeyChangeDeps, force: boolean, actor: string | null): Promise<Rotation> {
+  const { commit, masterKeys, algorithm, jwksCacheLifeMs, audit, clock } = deps;
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
-  return store.write(async (tx): Promise<Rotation> => {
+  return commit(async (tx) => {
     const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
     const active = inState(keys, "active");
     const next = inState(keys, "next");
     const waitMs = next.created_at + jwksCacheLifeMs - tx.now;
-    if (waitMs > 0 && !force) return { outcome: "too_soon", waitMs };
+    if (waitMs > 0 && !force) throw tooNew(waitMs);
     const maxAccessTtlMs = await longestAccessTtl(tx.db);
     await updateKey(tx.db, active.kid, { state: "retired", expires_at: tx.now + HANDOVER_MS + maxAccessTtlMs });
     await updateKey(tx.db, next.kid, { state: "active" });
     await insertKeys(tx.db, [{ ...fresh, created_at: tx.now }]);
-    await announceKeys(tx, next.kid, maxAccessTtlMs);
+    const revision = await announceKeys(tx, next.kid, maxAccessTtlMs);
     const kids = { active: next.kid, next: fresh.kid, retired: active.kid };
-    await audit.record(tx, { kind: "keys_rotated", details: kids });
-    return { outcome: "rotated", ...kids };
+    await audit.record(tx, { kind: "keys_rotated", actor, details: kids });
+    return { ...kids, revision };
   });
+}
+
+function tooNew(waitMs: number): Refusal {
+  const wait = `wait ${Math.ceil(waitMs / 1000)} s, or force the rotation`;
+  const message = `the next key was published too recently for every verifier to know it; ${wait}`;
+  return new Refusal("NEXT_KEY_TOO_NEW", { message, retryAfterMs: waitMs });
 }
 
 function inState(keys: readonly KeyRow[], state: KeyRow["state"]): KeyRow {

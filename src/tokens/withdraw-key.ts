@@ -6,7 +6,7 @@ import { Refusal } from "../errors.ts";
 import { announceKeys } from "../revocations/entries.ts";
 import { deleteKey, insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
 import type { Tx } from "../store/store.ts";
-import { type KeyLifeDeps, longestAccessTtl } from "./key-life.ts";
+import { type KeyChangeDeps, longestAccessTtl } from "./key-life.ts";
 import { generateSigningKey } from "./key-material.ts";
 
 /**
@@ -15,12 +15,12 @@ import { generateSigningKey } from "./key-material.ts";
  * @throws Refusal KEY_NOT_FOUND if there is no such key, or it is no signing key.
  */
 export async function withdrawKey(
-  { store, masterKeys, algorithm, audit, clock }: KeyLifeDeps,
+  { commit, masterKeys, algorithm, audit, clock }: KeyChangeDeps,
   kid: string,
   actor: string | null,
 ): Promise<{ readonly revision: number }> {
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
-  return store.write(async (tx) => {
+  return commit(async (tx) => {
     const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
     const doomed = keys.find((key) => key.kid === kid);
     if (doomed === undefined) throw new Refusal("KEY_NOT_FOUND");

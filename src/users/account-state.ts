@@ -9,6 +9,7 @@ import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import { checkNewPassword } from "../passwords/password-policy.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession, voidPrivileges } from "../revocations/entries.ts";
+import { type Actor, refuseForeignRoles } from "../roles/actor.ts";
 import { refuseLastAdmin } from "../roles/last-admin.ts";
 import { openSessions } from "../store/queries/sessions.ts";
 import { findUser, lockUser, setPasswordHash, setState, type UserRow } from "../store/queries/users.ts";
@@ -17,19 +18,19 @@ import type { Store, Tx } from "../store/store.ts";
 /** An account after a change; `revision` is `null` where nobody need know. */
 export type ChangedAccount = { readonly revision: number | null; readonly user: UserRow };
 
-/** Changes accounts. Each call names the user by id and who does it, `null` for the command line. */
+/** Changes accounts. Each call names the user by id, and who does it: one that holds every role of the user. */
 export type AccountState = {
-  /** @throws Refusal USER_NOT_FOUND, REQUEST_INVALID, PASSWORD_*, BUSY. */
+  /** @throws Refusal USER_NOT_FOUND, PRIVILEGE_ESCALATION, REQUEST_INVALID, PASSWORD_*, BUSY. */
   readonly setPassword: (
     userId: string,
     password: string,
-    actorId: string | null,
+    actor: Actor,
     signal?: AbortSignal,
   ) => Promise<ChangedAccount>;
-  /** @throws Refusal USER_NOT_FOUND, LAST_ADMIN. */
-  readonly disable: (userId: string, actorId: string | null) => Promise<ChangedAccount>;
-  /** @throws Refusal USER_NOT_FOUND. */
-  readonly enable: (userId: string, actorId: string | null) => Promise<ChangedAccount>;
+  /** @throws Refusal USER_NOT_FOUND, PRIVILEGE_ESCALATION, LAST_ADMIN. */
+  readonly disable: (userId: string, actor: Actor) => Promise<ChangedAccount>;
+  /** @throws Refusal USER_NOT_FOUND, PRIVILEGE_ESCALATION. */
+  readonly enable: (userId: string, actor: Actor) => Promise<ChangedAccount>;
 };
 
 type AccountStateDeps = {
@@ -41,52 +42,60 @@ type AccountStateDeps = {
 
 /** {@link AccountState} in the database. */
 export function createAccountState({ read, commit, hasher, audit }: AccountStateDeps): AccountState {
-  async function replacePassword(tx: Tx, userId: string, hash: string, actor: string | null): Promise<ChangedAccount> {
-    const user = await lockExisting(tx, userId);
+  async function replacePassword(tx: Tx, userId: string, hash: string, actor: Actor): Promise<ChangedAccount> {
+    const user = await lockReachable(tx, userId, actor);
     await setPasswordHash(tx.db, user.id, hash);
     return shutOut(tx, user, "password_set", actor);
   }
 
-  async function disable(tx: Tx, userId: string, actor: string | null): Promise<ChangedAccount> {
-    const user = await lockExisting(tx, userId);
+  async function disable(tx: Tx, userId: string, actor: Actor): Promise<ChangedAccount> {
+    const user = await lockReachable(tx, userId, actor);
     if (user.state === "disabled") return { revision: null, user };
     await refuseLastAdmin(tx, user);
     await setState(tx.db, user.id, "disabled");
     return shutOut(tx, { ...user, state: "disabled" }, "user_disabled", actor);
   }
 
-  async function enable(tx: Tx, userId: string, actor: string | null): Promise<ChangedAccount> {
-    const user = await lockExisting(tx, userId);
+  async function enable(tx: Tx, userId: string, actor: Actor): Promise<ChangedAccount> {
+    const user = await lockReachable(tx, userId, actor);
     if (user.state === "active") return { revision: null, user };
     await setState(tx.db, user.id, "active");
-    await audit.record(tx, { kind: "user_enabled", userId: user.id, actor });
+    await audit.record(tx, { kind: "user_enabled", userId: user.id, actor: actor?.id ?? null });
     return { revision: null, user: { ...user, state: "active" } };
   }
 
   /** Ends every session of the user and voids every token. */
-  async function shutOut(tx: Tx, user: UserRow, kind: AuditKind, actor: string | null): Promise<ChangedAccount> {
+  async function shutOut(tx: Tx, user: UserRow, kind: AuditKind, actor: Actor): Promise<ChangedAccount> {
     const sessions = await openSessions(tx.db, user.id);
     for (const session of sessions) await endSession(tx, session);
     const revision = await voidPrivileges(tx, user.id);
-    await audit.record(tx, { kind, userId: user.id, actor, details: { sessions: sessions.length } });
+    const details = { sessions: sessions.length };
+    await audit.record(tx, { kind, userId: user.id, actor: actor?.id ?? null, details });
     return { revision, user };
   }
 
   return {
-    async setPassword(userId, password, actorId, signal) {
+    async setPassword(userId, password, actor, signal) {
       const user = await read((db) => findUser(db, "id", userId));
-      if (user === null) throw new Refusal("USER_NOT_FOUND");
+      // Asked again inside the write; here, so that a refusal costs no hash.
+      refuseUnreachable(user, actor);
       await checkNewPassword(password, user);
       const hash = await hasher.hash(password, signal);
-      return commit((tx) => replacePassword(tx, userId, hash, actorId));
+      return commit((tx) => replacePassword(tx, userId, hash, actor));
     },
-    disable: (userId, actorId) => commit((tx) => disable(tx, userId, actorId)),
-    enable: (userId, actorId) => commit((tx) => enable(tx, userId, actorId)),
+    disable: (userId, actor) => commit((tx) => disable(tx, userId, actor)),
+    enable: (userId, actor) => commit((tx) => enable(tx, userId, actor)),
   };
 }
 
-async function lockExisting(tx: Tx, userId: string): Promise<UserRow> {
+async function lockReachable(tx: Tx, userId: string, actor: Actor): Promise<UserRow> {
   const user = await lockUser(tx, userId);
-  if (user === null) throw new Refusal("USER_NOT_FOUND");
+  refuseUnreachable(user, actor);
   return user;
+}
+
+/** Whoever could set the password of an account that holds more than they do, could be it. */
+function refuseUnreachable(user: UserRow | null, actor: Actor): asserts user is UserRow {
+  if (user === null) throw new Refusal("USER_NOT_FOUND");
+  refuseForeignRoles(actor, user.roles);
 }

@@ -20,6 +20,8 @@ export type NewUser = {
   /** Empty: none. */
   readonly email: string;
   readonly roles: readonly string[];
+  /** Who makes it, where the trail is to say so; absent for the command line and for those who sign up. */
+  readonly actor?: string;
 };
 
 /**
@@ -39,16 +41,16 @@ type Names = { readonly username: string; readonly email: string | null };
 
 /** A {@link CreateUser}. */
 export function createUserCreator({ store, hasher, audit, random }: CreateUserDeps): CreateUser {
-  return async function createUser({ username, password, email, roles }, signal) {
+  return async function createUser({ username, password, email, roles, actor }, signal) {
     const names = { username: preparedUsername(username), email: email === "" ? null : canonicalAddress(email) };
     await checkNewPassword(password, names);
     // Asked again inside the write; here, so that a refusal costs no hash.
     await store.read((db) => refuseTaken(db, names, roles));
     const hash = await hasher.hash(password, signal);
-    return store.write((tx) => insert(tx, names, hash, roles));
+    return store.write((tx) => insert(tx, names, hash, roles, actor));
   };
 
-  async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[]): Promise<UserRow> {
+  async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[], actor?: string) {
     await refuseTaken(tx.db, names, roles);
     const id = random.id("usr");
     await insertUser(tx.db, {
@@ -61,7 +63,7 @@ export function createUserCreator({ store, hasher, audit, random }: CreateUserDe
       create_time: tx.now,
     });
     await replaceRoles(tx.db, id, roles);
-    await audit.record(tx, { kind: "user_created", userId: id, details: { roles } });
+    await audit.record(tx, { kind: "user_created", userId: id, actor: actor ?? null, details: { roles } });
     const user = await findUser(tx.db, "id", id);
     if (user === null) throw new Error("a user that was just made is missing");
     return user;

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { GetUserRequestSchema } from "../../gen/sallyport/auth/v1/admin_service_pb.ts";
+import type { GetUserRequestSchema } from "../../gen/sallyport/auth/v1/admin_users_pb.ts";
 import { UserState } from "../../gen/sallyport/auth/v1/user_pb.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf, WIRE_FORMS } from "../support/clients.ts";

@@ -126,7 +126,7 @@ describe("A permission", () => {
 
   it.each(PERMISSIONS)("other than %s does not open what asks for it", async (permission) => {
     const others = PERMISSIONS.filter((other) => other !== permission);
-    const { accessToken } = (await holderOf([...others, "keys:*", permission.replace(":", "."), `${permission}:x`]))
+    const { accessToken } = (await holderOf([...others, "invoices:*", permission.replace(":", "."), `${permission}:x`]))
       .tokens;
     for (const contracted of PERMITTED.filter(({ rule }) => rule.allPermissions.includes(permission))) {
       const refusal = await refusalOf(call(transportTo(app.url), contracted.method, { accessToken }));

@@ -32,8 +32,7 @@ async function publishedKids({ url }: { readonly url: string }): Promise<string[
 
 /** Rotates from beside the instance, and waits until the instance has heard of it. */
 async function rotate(app: TestApp) {
-  const rotation = await app.beside((core) => core.rotateKeys(false));
-  if (rotation.outcome !== "rotated") throw new Error(`the keys were not rotated: ${rotation.outcome}`);
+  const rotation = await app.beside((core) => core.rotateKeys(false, null));
   await heard(app, (kids) => kids.includes(rotation.next));
   return rotation;
 }
@@ -89,14 +88,14 @@ describe("A rotation", () => {
   it("is refused until every verifier can know the next key, to the millisecond", async () => {
     const app = await started();
     const before = await publishedKids(app);
-    const attempt = () => app.beside((core) => core.rotateKeys(false));
-    expect(await attempt()).toEqual({ outcome: "too_soon", waitMs: FIVE_MINUTES });
+    const attempt = () => app.beside((core) => core.rotateKeys(false, null));
+    await expect(attempt()).rejects.toMatchObject({ reason: "NEXT_KEY_TOO_NEW", retryAfterMs: FIVE_MINUTES });
     app.clock.advance(FIVE_MINUTES - 1);
-    expect(await attempt()).toEqual({ outcome: "too_soon", waitMs: 1 });
+    await expect(attempt()).rejects.toMatchObject({ reason: "NEXT_KEY_TOO_NEW", retryAfterMs: 1 });
     expect(await publishedKids(app)).toEqual(before);
     app.clock.advance(1);
-    expect(await attempt()).toMatchObject({ outcome: "rotated" });
-    expect(await attempt()).toEqual({ outcome: "too_soon", waitMs: FIVE_MINUTES });
+    expect(before).toContain((await attempt()).active);
+    await expect(attempt()).rejects.toMatchObject({ reason: "NEXT_KEY_TOO_NEW", retryAfterMs: FIVE_MINUTES });
   });
 
   it("signs with what was next, publishes another next, and keeps what signed before", async () => {
@@ -187,7 +186,7 @@ describe("A key that is withdrawn", () => {
     const app = await started();
     for (const state of ["next", "active", "retired"] as const) {
       app.clock.advance(FIVE_MINUTES);
-      await app.beside((core) => core.rotateKeys(false));
+      await app.beside((core) => core.rotateKeys(false, null));
       const kid = (await keysOf(app)).find((key) => key.use === "access" && key.state === state)?.kid ?? "";
       await app.beside((core) => core.withdrawKey(kid, null));
       const left = (await keysOf(app)).filter(({ use }) => use === "access");

@@ -4,7 +4,7 @@ import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { ANY_SERVICE, forServicesOnly, readAccessRules } from "../../src/rpc/access-rules.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { callByDescriptor, servicesOfContract, tokenFieldsOf } from "../support/contract.ts";
-import { CREDENTIALS, pageTokenOf, populate, type Realm, type World } from "../support/credentials.ts";
+import { besidePageToken, CREDENTIALS, pageTokenOf, populate, type Realm, type World } from "../support/credentials.ts";
 import { expectNoFault } from "../support/decisions.ts";
 import { refusalOf } from "../support/refusals.ts";
 
@@ -168,7 +168,8 @@ describe.each(fields.map((place) => [place.name, place] as const))(
       const credential = await take(world);
       const admin = await CREDENTIALS["an administrator's access token for sallyport"](world);
       const authorization = isPublic(method) ? null : `Bearer ${admin}`;
-      const answer = callByDescriptor(world.home.app.url, method, requestWith(credential), authorization);
+      const request = { ...besidePageToken(method, world.home), ...requestWith(credential) };
+      const answer = callByDescriptor(world.home.app.url, method, request, authorization);
       expect(FIELDS).toHaveProperty(field);
       expect(await reasonAgainst(answer)).toBe(FIELDS[field]?.(kind, credential, method.name));
     });

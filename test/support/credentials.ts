@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DescMethod, JsonValue } from "@bufbuild/protobuf";
 import { listKeys } from "../../src/store/queries/keys.ts";
 import type { TestApp } from "./app.ts";
-import { callByDescriptor } from "./contract.ts";
+import { callByDescriptor, type Request } from "./contract.ts";
 import { logIn, passwordOf, signUp, welcomeAdmin } from "./people.ts";
 
 /** An instance with people and services in it. */
@@ -14,6 +14,8 @@ export type Realm = {
   readonly mightyKey: string;
   /** The API key of a service that may do nothing. */
   readonly idleKey: string;
+  /** The id of the administrator. */
+  readonly adminId: string;
 };
 
 /** Where credentials come from: a realm, and another that calls itself by the same name. */
@@ -36,7 +38,7 @@ export async function populate(app: TestApp): Promise<Realm> {
   if (mighty === undefined || idle === undefined) throw new Error("two services were to be made");
   // Whoever ends a session has read the log to its end, and knows of the services.
   await admin.auth.logout({ refreshToken: admin.tokens.refreshToken });
-  return { app, mightyKey: mighty.apiKey, idleKey: idle.apiKey };
+  return { app, mightyKey: mighty.apiKey, idleKey: idle.apiKey, adminId: admin.userId };
 }
 
 /** Kinds of credentials. */
@@ -70,10 +72,16 @@ export function pageTokenOf(method: DescMethod): readonly [kind: string, take: T
     `a page token of ${method.name}`,
     async ({ home }) => {
       const { tokens } = await logIn(home.app, ADMIN);
-      const page = await callByDescriptor(home.app.url, method, { pageSize: 1 }, `Bearer ${tokens.accessToken}`);
+      const request = { ...besidePageToken(method, home), pageSize: 1 };
+      const page = await callByDescriptor(home.app.url, method, request, `Bearer ${tokens.accessToken}`);
       return nextPageToken(page);
     },
   ];
+}
+
+/** Whose things to list, where a listing must be told. */
+export function besidePageToken({ input }: DescMethod, { adminId }: Realm): Request {
+  return input.fields.some(({ localName }) => localName === "userId") ? { userId: adminId } : {};
 }
 
 function nextPageToken(page: JsonValue): string {

@@ -10,10 +10,8 @@ import {
 } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { type AccessRule, default_rule, rule } from "../../gen/sallyport/access/v1/access_pb.ts";
-import { AccountService } from "../../gen/sallyport/auth/v1/account_service_pb.ts";
-import { AdminService } from "../../gen/sallyport/auth/v1/admin_service_pb.ts";
-import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { WIRE_FORMS } from "./clients.ts";
+import { servicesOfContract } from "./contract.ts";
 
 /** A unary method of the contract. */
 export type Method = DescMethodUnary<DescMessage, DescMessage>;
@@ -22,7 +20,7 @@ export type Method = DescMethodUnary<DescMessage, DescMessage>;
 export type Contracted = { readonly name: string; readonly method: Method; readonly rule: AccessRule };
 
 /** Every unary method of the contract. */
-export const METHODS: readonly Contracted[] = [AuthService, AccountService, AdminService]
+export const METHODS: readonly Contracted[] = (await servicesOfContract())
   .flatMap(({ methods }) => methods)
   .filter(isUnary)
   .map((method) => ({

@@ -8,7 +8,14 @@ import { createLog } from "../../src/log.ts";
 import { listKeys } from "../../src/store/queries/keys.ts";
 import { createLogOnce, entriesAfter } from "../../src/store/queries/revocations.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import { ensureKeys, HANDOVER_MS, type KeyLifeDeps, noteAccessTtl, rotateKeys } from "../../src/tokens/key-life.ts";
+import {
+  ensureKeys,
+  HANDOVER_MS,
+  type KeyChangeDeps,
+  type KeyLifeDeps,
+  noteAccessTtl,
+  rotateKeys,
+} from "../../src/tokens/key-life.ts";
 import { createMasterKeys } from "../../src/tokens/master-key.ts";
 import { temporaryFolder } from "../support/app.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -29,8 +36,9 @@ async function emptyDatabase() {
     await createLogOnce(tx.db, "log");
     await noteAccessTtl(tx, LIFE);
   });
-  const deps: KeyLifeDeps = {
+  const deps: KeyLifeDeps & KeyChangeDeps = {
     store,
+    commit: store.write,
     masterKeys: createMasterKeys([randomBytes(32)]),
     algorithm: "ES256",
     jwksCacheLifeMs: JWKS_LIFE,
@@ -65,8 +73,7 @@ describe("A rotation", () => {
     const { deps, clock, states } = await emptyDatabase();
     await ensureKeys(deps);
     clock.advance(JWKS_LIFE);
-    const rotation = await rotateKeys(deps, false);
-    if (rotation.outcome !== "rotated") throw new Error("the keys were not rotated");
+    const rotation = await rotateKeys(deps, false, null);
     const { retired, active, next } = rotation;
     expect(await states()).toEqual(
       new Map([
@@ -82,7 +89,7 @@ describe("A rotation", () => {
     await ensureKeys(deps);
     clock.advance(JWKS_LIFE);
     const before = await store.read((db) => entriesAfter(db, 0));
-    await rotateKeys(deps, false);
+    await rotateKeys(deps, false, null);
     const keys = await store.read(listKeys);
     expect(keys.flatMap(({ state, expires_at }) => (state === "retired" ? [expires_at] : []))).toEqual([
       clock.now() + HANDOVER_MS + LIFE,
@@ -95,30 +102,37 @@ describe("A rotation", () => {
     const { deps, store } = await emptyDatabase();
     await ensureKeys(deps);
     const before = await store.read(listKeys);
-    expect(await rotateKeys(deps, false)).toEqual({ outcome: "too_soon", waitMs: JWKS_LIFE });
+    await expect(rotateKeys(deps, false, null)).rejects.toMatchObject({
+      reason: "NEXT_KEY_TOO_NEW",
+      retryAfterMs: JWKS_LIFE,
+    });
     expect(await store.read(listKeys)).toEqual(before);
   });
 
   it("may be forced, and is refused again after that for as long as before", async () => {
-    const { deps, clock } = await emptyDatabase();
+    const { deps, clock, store } = await emptyDatabase();
     await ensureKeys(deps);
     clock.advance(1000);
-    expect(await rotateKeys(deps, true)).toMatchObject({ outcome: "rotated" });
-    expect(await rotateKeys(deps, false)).toEqual({ outcome: "too_soon", waitMs: JWKS_LIFE });
+    const next = (await store.read(listKeys)).find(({ state }) => state === "next");
+    expect((await rotateKeys(deps, true, null)).active).toBe(next?.kid);
+    await expect(rotateKeys(deps, false, null)).rejects.toMatchObject({
+      reason: "NEXT_KEY_TOO_NEW",
+      retryAfterMs: JWKS_LIFE,
+    });
   });
 
   it("takes its turn: of two at the same moment one finds the next key too young", async () => {
     const { deps, clock, states } = await emptyDatabase();
     await ensureKeys(deps);
     clock.advance(JWKS_LIFE);
-    const rotations = await Promise.all([rotateKeys(deps, false), rotateKeys(deps, false)]);
-    expect(rotations.map(({ outcome }) => outcome).sort()).toEqual(["rotated", "too_soon"]);
+    const rotations = await Promise.allSettled([rotateKeys(deps, false, null), rotateKeys(deps, false, null)]);
+    expect(rotations.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     expect([...(await states()).values()].sort()).toEqual(["active", "next", "retired"]);
   });
 
   it("fails where there is no key to move, and changes nothing", async () => {
     const { deps, store } = await emptyDatabase();
-    await expect(rotateKeys(deps, true)).rejects.toThrow("the database has no active key");
+    await expect(rotateKeys(deps, true, null)).rejects.toThrow("the database has no active key");
     expect(await store.read(listKeys)).toEqual([]);
   });
 });
@@ -129,7 +143,7 @@ describe("The longest life of a token", () => {
     await ensureKeys(deps);
     for (const life of [LIFE + 5000, 1000]) await store.write((tx) => noteAccessTtl(tx, life));
     clock.advance(JWKS_LIFE);
-    await rotateKeys(deps, false);
+    await rotateKeys(deps, false, null);
     const retired = (await store.read(listKeys)).find(({ state }) => state === "retired");
     expect(retired?.expires_at).toBe(clock.now() + HANDOVER_MS + LIFE + 5000);
   });

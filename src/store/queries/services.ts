@@ -11,6 +11,27 @@ export async function liveServices(db: Queries): Promise<readonly ServiceRow[]> 
   return db.selectFrom("services").selectAll().where("revoked_at", "is", null).orderBy("name").execute();
 }
 
+/** The services that are not revoked, after a name, in alphabetical order. */
+export async function listServices(
+  db: Queries,
+  { after, limit }: { after: string; limit: number },
+): Promise<readonly ServiceRow[]> {
+  return db
+    .selectFrom("services")
+    .selectAll()
+    .where("revoked_at", "is", null)
+    .where("name", ">", after)
+    .orderBy("name")
+    .limit(limit)
+    .execute();
+}
+
+/** What the service may do. */
+export function permissionsOf({ permissions }: ServiceRow): readonly string[] {
+  const grants: unknown = JSON.parse(permissions);
+  return Array.isArray(grants) ? grants.map(String) : [];
+}
+
 /** The service of this name that is not revoked, or `null`. */
 export async function findLiveService(db: Queries, name: string): Promise<ServiceRow | null> {
   const row = await db

@@ -2,367 +2,28 @@
 // @generated from file sallyport/auth/v1/admin_service.proto (package sallyport.auth.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_sallyport_access_v1_access } from "../../access/v1/access_pb.ts";
-import type { Revision } from "./revision_pb.ts";
-import { file_sallyport_auth_v1_revision } from "./revision_pb.ts";
-import type { Role } from "./role_pb.ts";
-import { file_sallyport_auth_v1_role } from "./role_pb.ts";
-import type { User } from "./user_pb.ts";
-import { file_sallyport_auth_v1_user } from "./user_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { ListSigningKeysRequestSchema, ListSigningKeysResponseSchema, RewrapKeysRequestSchema, RewrapKeysResponseSchema, RotateSigningKeysRequestSchema, RotateSigningKeysResponseSchema, WithdrawSigningKeyRequestSchema, WithdrawSigningKeyResponseSchema } from "./admin_keys_pb.ts";
+import { file_sallyport_auth_v1_admin_keys } from "./admin_keys_pb.ts";
+import type { DeleteRoleRequestSchema, DeleteRoleResponseSchema, ListRolesRequestSchema, ListRolesResponseSchema, SetRoleRequestSchema, SetRoleResponseSchema } from "./admin_roles_pb.ts";
+import { file_sallyport_auth_v1_admin_roles } from "./admin_roles_pb.ts";
+import type { CreateServiceRequestSchema, CreateServiceResponseSchema, ListServicesRequestSchema, ListServicesResponseSchema, RevokeServiceRequestSchema, RevokeServiceResponseSchema } from "./admin_services_pb.ts";
+import { file_sallyport_auth_v1_admin_services } from "./admin_services_pb.ts";
+import type { ListUserSessionsRequestSchema, ListUserSessionsResponseSchema, RevokeAllUserSessionsRequestSchema, RevokeAllUserSessionsResponseSchema, RevokeUserSessionRequestSchema, RevokeUserSessionResponseSchema } from "./admin_sessions_pb.ts";
+import { file_sallyport_auth_v1_admin_sessions } from "./admin_sessions_pb.ts";
+import type { CreateUserRequestSchema, CreateUserResponseSchema, DisableUserRequestSchema, DisableUserResponseSchema, EnableUserRequestSchema, EnableUserResponseSchema, GetUserRequestSchema, GetUserResponseSchema, ListUsersRequestSchema, ListUsersResponseSchema, SetUserPasswordRequestSchema, SetUserPasswordResponseSchema, SetUserRolesRequestSchema, SetUserRolesResponseSchema } from "./admin_users_pb.ts";
+import { file_sallyport_auth_v1_admin_users } from "./admin_users_pb.ts";
 
 /**
  * Describes the file sallyport/auth/v1/admin_service.proto.
  */
 export const file_sallyport_auth_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVzYWxseXBvcnQvYXV0aC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEhFzYWxseXBvcnQuYXV0aC52MSJmChBMaXN0VXNlcnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAyiABBIVCgRyb2xlGAMgASgJQge6SARyAhhAIlQKEUxpc3RVc2Vyc1Jlc3BvbnNlEiYKBXVzZXJzGAEgAygLMhcuc2FsbHlwb3J0LmF1dGgudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkifgoOR2V0VXNlclJlcXVlc3QSHAoHdXNlcl9pZBgBIAEoCUIJukgGcgQQAShASAASHgoIdXNlcm5hbWUYAiABKAlCCrpIB3IFEAEowAJIABIbCgVlbWFpbBgDIAEoCUIKukgHcgUQASj+AUgAQhEKCGlkZW50aXR5EgW6SAIIASI4Cg9HZXRVc2VyUmVzcG9uc2USJQoEdXNlchgBIAEoCzIXLnNhbGx5cG9ydC5hdXRoLnYxLlVzZXIiVAoTU2V0VXNlclJvbGVzUmVxdWVzdBIaCgd1c2VyX2lkGAEgASgJQgm6SAZyBBABKEASIQoFcm9sZXMYAiADKAlCErpID5IBDBAgGAEiBnIEEAEYQCJsChRTZXRVc2VyUm9sZXNSZXNwb25zZRIlCgR1c2VyGAEgASgLMhcuc2FsbHlwb3J0LmF1dGgudjEuVXNlchItCghyZXZpc2lvbhgCIAEoCzIbLnNhbGx5cG9ydC5hdXRoLnYxLlJldmlzaW9uIk4KEExpc3RSb2xlc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMogAQiVAoRTGlzdFJvbGVzUmVzcG9uc2USJgoFcm9sZXMYASADKAsyFy5zYWxseXBvcnQuYXV0aC52MS5Sb2xlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKdAQoOU2V0Um9sZVJlcXVlc3QSLAoEbmFtZRgBIAEoCUIeukgbchkQARhAMhNeW2Etel1bYS16MC05Xy4tXSokEl0KC3Blcm1pc3Npb25zGAIgAygJQki6SEWSAUIQQBgBIjxyOhABGIABMjNeKFwqfFthLXpdW2EtejAtOV8uLV0qKDpbYS16XVthLXowLTlfLi1dKikqKDpcKik/KSQiZwoPU2V0Um9sZVJlc3BvbnNlEiUKBHJvbGUYASABKAsyFy5zYWxseXBvcnQuYXV0aC52MS5Sb2xlEi0KCHJldmlzaW9uGAIgASgLMhsuc2FsbHlwb3J0LmF1dGgudjEuUmV2aXNpb24iLAoRRGVsZXRlUm9sZVJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhAIkMKEkRlbGV0ZVJvbGVSZXNwb25zZRItCghyZXZpc2lvbhgBIAEoCzIbLnNhbGx5cG9ydC5hdXRoLnYxLlJldmlzaW9uMpwFCgxBZG1pblNlcnZpY2USawoJTGlzdFVzZXJzEiMuc2FsbHlwb3J0LmF1dGgudjEuTGlzdFVzZXJzUmVxdWVzdBokLnNhbGx5cG9ydC5hdXRoLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhOQAgKq4BkMIgp1c2VyczpyZWFkEmUKB0dldFVzZXISIS5zYWxseXBvcnQuYXV0aC52MS5HZXRVc2VyUmVxdWVzdBoiLnNhbGx5cG9ydC5hdXRoLnYxLkdldFVzZXJSZXNwb25zZSITkAICquAZDCIKdXNlcnM6cmVhZBJ1CgxTZXRVc2VyUm9sZXMSJi5zYWxseXBvcnQuYXV0aC52MS5TZXRVc2VyUm9sZXNSZXF1ZXN0Gicuc2FsbHlwb3J0LmF1dGgudjEuU2V0VXNlclJvbGVzUmVzcG9uc2UiFJACAqrgGQ0iC3VzZXJzOndyaXRlEmsKCUxpc3RSb2xlcxIjLnNhbGx5cG9ydC5hdXRoLnYxLkxpc3RSb2xlc1JlcXVlc3QaJC5zYWxseXBvcnQuYXV0aC52MS5MaXN0Um9sZXNSZXNwb25zZSITkAICquAZDCIKcm9sZXM6cmVhZBJmCgdTZXRSb2xlEiEuc2FsbHlwb3J0LmF1dGgudjEuU2V0Um9sZVJlcXVlc3QaIi5zYWxseXBvcnQuYXV0aC52MS5TZXRSb2xlUmVzcG9uc2UiFJACAqrgGQ0iC3JvbGVzOndyaXRlEmwKCkRlbGV0ZVJvbGUSJC5zYWxseXBvcnQuYXV0aC52MS5EZWxldGVSb2xlUmVxdWVzdBolLnNhbGx5cG9ydC5hdXRoLnYxLkRlbGV0ZVJvbGVSZXNwb25zZSIRquAZDSILcm9sZXM6d3JpdGViBnByb3RvMw", [file_buf_validate_validate, file_sallyport_access_v1_access, file_sallyport_auth_v1_revision, file_sallyport_auth_v1_role, file_sallyport_auth_v1_user]);
+  fileDesc("CiVzYWxseXBvcnQvYXV0aC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEhFzYWxseXBvcnQuYXV0aC52MTL5EgoMQWRtaW5TZXJ2aWNlEmsKCUxpc3RVc2VycxIjLnNhbGx5cG9ydC5hdXRoLnYxLkxpc3RVc2Vyc1JlcXVlc3QaJC5zYWxseXBvcnQuYXV0aC52MS5MaXN0VXNlcnNSZXNwb25zZSITkAICquAZDCIKdXNlcnM6cmVhZBJlCgdHZXRVc2VyEiEuc2FsbHlwb3J0LmF1dGgudjEuR2V0VXNlclJlcXVlc3QaIi5zYWxseXBvcnQuYXV0aC52MS5HZXRVc2VyUmVzcG9uc2UiE5ACAqrgGQwiCnVzZXJzOnJlYWQSbAoKQ3JlYXRlVXNlchIkLnNhbGx5cG9ydC5hdXRoLnYxLkNyZWF0ZVVzZXJSZXF1ZXN0GiUuc2FsbHlwb3J0LmF1dGgudjEuQ3JlYXRlVXNlclJlc3BvbnNlIhGq4BkNIgt1c2Vyczp3cml0ZRJ1CgxTZXRVc2VyUm9sZXMSJi5zYWxseXBvcnQuYXV0aC52MS5TZXRVc2VyUm9sZXNSZXF1ZXN0Gicuc2FsbHlwb3J0LmF1dGgudjEuU2V0VXNlclJvbGVzUmVzcG9uc2UiFJACAqrgGQ0iC3VzZXJzOndyaXRlEn4KD1NldFVzZXJQYXNzd29yZBIpLnNhbGx5cG9ydC5hdXRoLnYxLlNldFVzZXJQYXNzd29yZFJlcXVlc3QaKi5zYWxseXBvcnQuYXV0aC52MS5TZXRVc2VyUGFzc3dvcmRSZXNwb25zZSIUkAICquAZDSILdXNlcnM6d3JpdGUScgoLRGlzYWJsZVVzZXISJS5zYWxseXBvcnQuYXV0aC52MS5EaXNhYmxlVXNlclJlcXVlc3QaJi5zYWxseXBvcnQuYXV0aC52MS5EaXNhYmxlVXNlclJlc3BvbnNlIhSQAgKq4BkNIgt1c2Vyczp3cml0ZRJvCgpFbmFibGVVc2VyEiQuc2FsbHlwb3J0LmF1dGgudjEuRW5hYmxlVXNlclJlcXVlc3QaJS5zYWxseXBvcnQuYXV0aC52MS5FbmFibGVVc2VyUmVzcG9uc2UiFJACAqrgGQ0iC3VzZXJzOndyaXRlEoMBChBMaXN0VXNlclNlc3Npb25zEiouc2FsbHlwb3J0LmF1dGgudjEuTGlzdFVzZXJTZXNzaW9uc1JlcXVlc3QaKy5zYWxseXBvcnQuYXV0aC52MS5MaXN0VXNlclNlc3Npb25zUmVzcG9uc2UiFpACAqrgGQ8iDXNlc3Npb25zOnJlYWQShwEKEVJldm9rZVVzZXJTZXNzaW9uEisuc2FsbHlwb3J0LmF1dGgudjEuUmV2b2tlVXNlclNlc3Npb25SZXF1ZXN0Giwuc2FsbHlwb3J0LmF1dGgudjEuUmV2b2tlVXNlclNlc3Npb25SZXNwb25zZSIXkAICquAZECIOc2Vzc2lvbnM6d3JpdGUSkwEKFVJldm9rZUFsbFVzZXJTZXNzaW9ucxIvLnNhbGx5cG9ydC5hdXRoLnYxLlJldm9rZUFsbFVzZXJTZXNzaW9uc1JlcXVlc3QaMC5zYWxseXBvcnQuYXV0aC52MS5SZXZva2VBbGxVc2VyU2Vzc2lvbnNSZXNwb25zZSIXkAICquAZECIOc2Vzc2lvbnM6d3JpdGUSawoJTGlzdFJvbGVzEiMuc2FsbHlwb3J0LmF1dGgudjEuTGlzdFJvbGVzUmVxdWVzdBokLnNhbGx5cG9ydC5hdXRoLnYxLkxpc3RSb2xlc1Jlc3BvbnNlIhOQAgKq4BkMIgpyb2xlczpyZWFkEmYKB1NldFJvbGUSIS5zYWxseXBvcnQuYXV0aC52MS5TZXRSb2xlUmVxdWVzdBoiLnNhbGx5cG9ydC5hdXRoLnYxLlNldFJvbGVSZXNwb25zZSIUkAICquAZDSILcm9sZXM6d3JpdGUSbAoKRGVsZXRlUm9sZRIkLnNhbGx5cG9ydC5hdXRoLnYxLkRlbGV0ZVJvbGVSZXF1ZXN0GiUuc2FsbHlwb3J0LmF1dGgudjEuRGVsZXRlUm9sZVJlc3BvbnNlIhGq4BkNIgtyb2xlczp3cml0ZRJ3CgxMaXN0U2VydmljZXMSJi5zYWxseXBvcnQuYXV0aC52MS5MaXN0U2VydmljZXNSZXF1ZXN0Gicuc2FsbHlwb3J0LmF1dGgudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2UiFpACAqrgGQ8iDXNlcnZpY2VzOnJlYWQSeAoNQ3JlYXRlU2VydmljZRInLnNhbGx5cG9ydC5hdXRoLnYxLkNyZWF0ZVNlcnZpY2VSZXF1ZXN0Giguc2FsbHlwb3J0LmF1dGgudjEuQ3JlYXRlU2VydmljZVJlc3BvbnNlIhSq4BkQIg5zZXJ2aWNlczp3cml0ZRJ4Cg1SZXZva2VTZXJ2aWNlEicuc2FsbHlwb3J0LmF1dGgudjEuUmV2b2tlU2VydmljZVJlcXVlc3QaKC5zYWxseXBvcnQuYXV0aC52MS5SZXZva2VTZXJ2aWNlUmVzcG9uc2UiFKrgGRAiDnNlcnZpY2VzOndyaXRlEnwKD0xpc3RTaWduaW5nS2V5cxIpLnNhbGx5cG9ydC5hdXRoLnYxLkxpc3RTaWduaW5nS2V5c1JlcXVlc3QaKi5zYWxseXBvcnQuYXV0aC52MS5MaXN0U2lnbmluZ0tleXNSZXNwb25zZSISkAICquAZCyIJa2V5czpyZWFkEoABChFSb3RhdGVTaWduaW5nS2V5cxIrLnNhbGx5cG9ydC5hdXRoLnYxLlJvdGF0ZVNpZ25pbmdLZXlzUmVxdWVzdBosLnNhbGx5cG9ydC5hdXRoLnYxLlJvdGF0ZVNpZ25pbmdLZXlzUmVzcG9uc2UiEKrgGQwiCmtleXM6d3JpdGUSgwEKEldpdGhkcmF3U2lnbmluZ0tleRIsLnNhbGx5cG9ydC5hdXRoLnYxLldpdGhkcmF3U2lnbmluZ0tleVJlcXVlc3QaLS5zYWxseXBvcnQuYXV0aC52MS5XaXRoZHJhd1NpZ25pbmdLZXlSZXNwb25zZSIQquAZDCIKa2V5czp3cml0ZRJuCgpSZXdyYXBLZXlzEiQuc2FsbHlwb3J0LmF1dGgudjEuUmV3cmFwS2V5c1JlcXVlc3QaJS5zYWxseXBvcnQuYXV0aC52MS5SZXdyYXBLZXlzUmVzcG9uc2UiE5ACAqrgGQwiCmtleXM6d3JpdGViBnByb3RvMw", [file_sallyport_access_v1_access, file_sallyport_auth_v1_admin_keys, file_sallyport_auth_v1_admin_roles, file_sallyport_auth_v1_admin_services, file_sallyport_auth_v1_admin_sessions, file_sallyport_auth_v1_admin_users]);
 
 /**
- * Asks for users.
- *
- * @generated from message sallyport.auth.v1.ListUsersRequest
- */
-export type ListUsersRequest = Message<"sallyport.auth.v1.ListUsersRequest"> & {
-  /**
-   * How many at most, up to 200; zero for 50.
-   *
-   * @generated from field: int32 page_size = 1;
-   */
-  pageSize: number;
-
-  /**
-   * `next_page_token` of the page before; empty for the first page. The other
-   * fields must be the same as then, but for `page_size`.
-   *
-   * @generated from field: string page_token = 2;
-   */
-  pageToken: string;
-
-  /**
-   * Only users who hold this role; empty for all.
-   *
-   * @generated from field: string role = 3;
-   */
-  role: string;
-};
-
-/**
- * Describes the message sallyport.auth.v1.ListUsersRequest.
- * Use `create(ListUsersRequestSchema)` to create a new message.
- */
-export const ListUsersRequestSchema: GenMessage<ListUsersRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 0);
-
-/**
- * Some of the users.
- *
- * @generated from message sallyport.auth.v1.ListUsersResponse
- */
-export type ListUsersResponse = Message<"sallyport.auth.v1.ListUsersResponse"> & {
-  /**
-   * The oldest first.
-   *
-   * @generated from field: repeated sallyport.auth.v1.User users = 1;
-   */
-  users: User[];
-
-  /**
-   * For the next page; empty on the last one.
-   *
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message sallyport.auth.v1.ListUsersResponse.
- * Use `create(ListUsersResponseSchema)` to create a new message.
- */
-export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 1);
-
-/**
- * Names a user.
- *
- * @generated from message sallyport.auth.v1.GetUserRequest
- */
-export type GetUserRequest = Message<"sallyport.auth.v1.GetUserRequest"> & {
-  /**
-   * By what to find the user.
-   *
-   * @generated from oneof sallyport.auth.v1.GetUserRequest.identity
-   */
-  identity: {
-    /**
-     * The id, `usr_` and a UUIDv7.
-     *
-     * @generated from field: string user_id = 1;
-     */
-    value: string;
-    case: "userId";
-  } | {
-    /**
-     * The user name, in any case.
-     *
-     * @generated from field: string username = 2;
-     */
-    value: string;
-    case: "username";
-  } | {
-    /**
-     * The e-mail address, in any case.
-     *
-     * @generated from field: string email = 3;
-     */
-    value: string;
-    case: "email";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message sallyport.auth.v1.GetUserRequest.
- * Use `create(GetUserRequestSchema)` to create a new message.
- */
-export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 2);
-
-/**
- * One user.
- *
- * @generated from message sallyport.auth.v1.GetUserResponse
- */
-export type GetUserResponse = Message<"sallyport.auth.v1.GetUserResponse"> & {
-  /**
-   * The user.
-   *
-   * @generated from field: sallyport.auth.v1.User user = 1;
-   */
-  user?: User | undefined;
-};
-
-/**
- * Describes the message sallyport.auth.v1.GetUserResponse.
- * Use `create(GetUserResponseSchema)` to create a new message.
- */
-export const GetUserResponseSchema: GenMessage<GetUserResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 3);
-
-/**
- * A user's new roles.
- *
- * @generated from message sallyport.auth.v1.SetUserRolesRequest
- */
-export type SetUserRolesRequest = Message<"sallyport.auth.v1.SetUserRolesRequest"> & {
-  /**
-   * The user, `usr_` and a UUIDv7.
-   *
-   * @generated from field: string user_id = 1;
-   */
-  userId: string;
-
-  /**
-   * All roles that the user is to hold; empty for none.
-   *
-   * @generated from field: repeated string roles = 2;
-   */
-  roles: string[];
-};
-
-/**
- * Describes the message sallyport.auth.v1.SetUserRolesRequest.
- * Use `create(SetUserRolesRequestSchema)` to create a new message.
- */
-export const SetUserRolesRequestSchema: GenMessage<SetUserRolesRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 4);
-
-/**
- * The roles are set.
- *
- * @generated from message sallyport.auth.v1.SetUserRolesResponse
- */
-export type SetUserRolesResponse = Message<"sallyport.auth.v1.SetUserRolesResponse"> & {
-  /**
-   * The user as it is now.
-   *
-   * @generated from field: sallyport.auth.v1.User user = 1;
-   */
-  user?: User | undefined;
-
-  /**
-   * Whoever knows of this revision knows that older tokens are void.
-   *
-   * @generated from field: sallyport.auth.v1.Revision revision = 2;
-   */
-  revision?: Revision | undefined;
-};
-
-/**
- * Describes the message sallyport.auth.v1.SetUserRolesResponse.
- * Use `create(SetUserRolesResponseSchema)` to create a new message.
- */
-export const SetUserRolesResponseSchema: GenMessage<SetUserRolesResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 5);
-
-/**
- * Asks for roles.
- *
- * @generated from message sallyport.auth.v1.ListRolesRequest
- */
-export type ListRolesRequest = Message<"sallyport.auth.v1.ListRolesRequest"> & {
-  /**
-   * How many at most, up to 100; zero for 50.
-   *
-   * @generated from field: int32 page_size = 1;
-   */
-  pageSize: number;
-
-  /**
-   * `next_page_token` of the page before; empty for the first page.
-   *
-   * @generated from field: string page_token = 2;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message sallyport.auth.v1.ListRolesRequest.
- * Use `create(ListRolesRequestSchema)` to create a new message.
- */
-export const ListRolesRequestSchema: GenMessage<ListRolesRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 6);
-
-/**
- * Some of the roles.
- *
- * @generated from message sallyport.auth.v1.ListRolesResponse
- */
-export type ListRolesResponse = Message<"sallyport.auth.v1.ListRolesResponse"> & {
-  /**
-   * In alphabetical order.
-   *
-   * @generated from field: repeated sallyport.auth.v1.Role roles = 1;
-   */
-  roles: Role[];
-
-  /**
-   * For the next page; empty on the last one.
-   *
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message sallyport.auth.v1.ListRolesResponse.
- * Use `create(ListRolesResponseSchema)` to create a new message.
- */
-export const ListRolesResponseSchema: GenMessage<ListRolesResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 7);
-
-/**
- * What a role is to grant.
- *
- * @generated from message sallyport.auth.v1.SetRoleRequest
- */
-export type SetRoleRequest = Message<"sallyport.auth.v1.SetRoleRequest"> & {
-  /**
-   * The role.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * All that the role is to grant: `orders:read`, all below a prefix as
-   * `orders:*`, or all there is as `*`. Empty for nothing.
-   *
-   * @generated from field: repeated string permissions = 2;
-   */
-  permissions: string[];
-};
-
-/**
- * Describes the message sallyport.auth.v1.SetRoleRequest.
- * Use `create(SetRoleRequestSchema)` to create a new message.
- */
-export const SetRoleRequestSchema: GenMessage<SetRoleRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 8);
-
-/**
- * The role is set.
- *
- * @generated from message sallyport.auth.v1.SetRoleResponse
- */
-export type SetRoleResponse = Message<"sallyport.auth.v1.SetRoleResponse"> & {
-  /**
-   * The role as it is now.
-   *
-   * @generated from field: sallyport.auth.v1.Role role = 1;
-   */
-  role?: Role | undefined;
-
-  /**
-   * Whoever knows of this revision knows what the role grants.
-   *
-   * @generated from field: sallyport.auth.v1.Revision revision = 2;
-   */
-  revision?: Revision | undefined;
-};
-
-/**
- * Describes the message sallyport.auth.v1.SetRoleResponse.
- * Use `create(SetRoleResponseSchema)` to create a new message.
- */
-export const SetRoleResponseSchema: GenMessage<SetRoleResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 9);
-
-/**
- * Names a role to delete.
- *
- * @generated from message sallyport.auth.v1.DeleteRoleRequest
- */
-export type DeleteRoleRequest = Message<"sallyport.auth.v1.DeleteRoleRequest"> & {
-  /**
-   * The role.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-};
-
-/**
- * Describes the message sallyport.auth.v1.DeleteRoleRequest.
- * Use `create(DeleteRoleRequestSchema)` to create a new message.
- */
-export const DeleteRoleRequestSchema: GenMessage<DeleteRoleRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 10);
-
-/**
- * The role is gone.
- *
- * @generated from message sallyport.auth.v1.DeleteRoleResponse
- */
-export type DeleteRoleResponse = Message<"sallyport.auth.v1.DeleteRoleResponse"> & {
-  /**
-   * Whoever knows of this revision knows that the role is gone.
-   *
-   * @generated from field: sallyport.auth.v1.Revision revision = 1;
-   */
-  revision?: Revision | undefined;
-};
-
-/**
- * Describes the message sallyport.auth.v1.DeleteRoleResponse.
- * Use `create(DeleteRoleResponseSchema)` to create a new message.
- */
-export const DeleteRoleResponseSchema: GenMessage<DeleteRoleResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_admin_service, 11);
-
-/**
- * Users and roles, for those who run the place.
+ * Users, roles, sessions, service credentials and keys, for those who run the place.
  *
  * Besides the reasons named at each RPC, any RPC fails as its access rule says
  * (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED,
@@ -402,10 +63,25 @@ export const AdminService: GenService<{
     output: typeof GetUserResponseSchema;
   },
   /**
+   * Makes an account, also where signup is closed.
+   *
+   * Callers: holders of `users:write` who hold the roles that the user is to hold.
+   * Fails with: USERNAME_TAKEN, EMAIL_TAKEN, ROLE_NOT_FOUND, PASSWORD_COMMON,
+   * PASSWORD_PERSONAL, PRIVILEGE_ESCALATION, BUSY.
+   * Retry: a retry of one that succeeded fails with USERNAME_TAKEN.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.CreateUser
+   */
+  createUser: {
+    methodKind: "unary";
+    input: typeof CreateUserRequestSchema;
+    output: typeof CreateUserResponseSchema;
+  },
+  /**
    * Replaces the roles of a user. Tokens with the old roles stop working at
    * once; their owners refresh and go on.
    *
-   * Callers: holders of `users:write` who hold whatever the new roles grant.
+   * Callers: holders of `users:write` who hold the roles that the user gains or loses.
    * Fails with: USER_NOT_FOUND, ROLE_NOT_FOUND, LAST_ADMIN, PRIVILEGE_ESCALATION.
    * Retry: safe.
    *
@@ -415,6 +91,91 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof SetUserRolesRequestSchema;
     output: typeof SetUserRolesResponseSchema;
+  },
+  /**
+   * Sets a new password. Every session of the user is over at once, everywhere.
+   *
+   * Callers: holders of `users:write` who hold the roles that the user holds.
+   * Fails with: USER_NOT_FOUND, PASSWORD_COMMON, PASSWORD_PERSONAL,
+   * PRIVILEGE_ESCALATION, BUSY.
+   * Retry: safe; it ends sessions that were begun meanwhile.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.SetUserPassword
+   */
+  setUserPassword: {
+    methodKind: "unary";
+    input: typeof SetUserPasswordRequestSchema;
+    output: typeof SetUserPasswordResponseSchema;
+  },
+  /**
+   * Keeps a user out. Every session of the user is over at once, everywhere.
+   *
+   * Callers: holders of `users:write` who hold the roles that the user holds.
+   * Fails with: USER_NOT_FOUND, LAST_ADMIN, PRIVILEGE_ESCALATION.
+   * Retry: safe.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.DisableUser
+   */
+  disableUser: {
+    methodKind: "unary";
+    input: typeof DisableUserRequestSchema;
+    output: typeof DisableUserResponseSchema;
+  },
+  /**
+   * Lets a user in again. Revives no session and no token.
+   *
+   * Callers: holders of `users:write` who hold the roles that the user holds.
+   * Fails with: USER_NOT_FOUND, PRIVILEGE_ESCALATION.
+   * Retry: safe.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.EnableUser
+   */
+  enableUser: {
+    methodKind: "unary";
+    input: typeof EnableUserRequestSchema;
+    output: typeof EnableUserResponseSchema;
+  },
+  /**
+   * Lists the live sessions of a user, the newest first.
+   *
+   * Callers: holders of `sessions:read`.
+   * Fails with: USER_NOT_FOUND, PAGE_TOKEN_INVALID.
+   * Retry: safe.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.ListUserSessions
+   */
+  listUserSessions: {
+    methodKind: "unary";
+    input: typeof ListUserSessionsRequestSchema;
+    output: typeof ListUserSessionsResponseSchema;
+  },
+  /**
+   * Ends a session of anybody, at once and everywhere.
+   *
+   * Callers: holders of `sessions:write`.
+   * Fails with: SESSION_NOT_FOUND.
+   * Retry: safe; ending a session that is over succeeds.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.RevokeUserSession
+   */
+  revokeUserSession: {
+    methodKind: "unary";
+    input: typeof RevokeUserSessionRequestSchema;
+    output: typeof RevokeUserSessionResponseSchema;
+  },
+  /**
+   * Ends every session of a user, at once and everywhere. The user may log in again.
+   *
+   * Callers: holders of `sessions:write`.
+   * Fails with: USER_NOT_FOUND.
+   * Retry: safe; it ends sessions that were begun meanwhile.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.RevokeAllUserSessions
+   */
+  revokeAllUserSessions: {
+    methodKind: "unary";
+    input: typeof RevokeAllUserSessionsRequestSchema;
+    output: typeof RevokeAllUserSessionsResponseSchema;
   },
   /**
    * Lists the roles in alphabetical order.
@@ -457,6 +218,107 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof DeleteRoleRequestSchema;
     output: typeof DeleteRoleResponseSchema;
+  },
+  /**
+   * Lists the service credentials in alphabetical order, without their keys.
+   *
+   * Callers: holders of `services:read`.
+   * Fails with: PAGE_TOKEN_INVALID.
+   * Retry: safe.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.ListServices
+   */
+  listServices: {
+    methodKind: "unary";
+    input: typeof ListServicesRequestSchema;
+    output: typeof ListServicesResponseSchema;
+  },
+  /**
+   * Makes a service credential. Its API key is told once.
+   *
+   * Callers: holders of `services:write` who hold whatever the service is to hold.
+   * Fails with: SERVICE_NAME_TAKEN, PRIVILEGE_ESCALATION.
+   * Retry: a retry of one that succeeded fails with SERVICE_NAME_TAKEN; revoke it and
+   * make another.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.CreateService
+   */
+  createService: {
+    methodKind: "unary";
+    input: typeof CreateServiceRequestSchema;
+    output: typeof CreateServiceResponseSchema;
+  },
+  /**
+   * Ends a service credential for good, at once and everywhere.
+   *
+   * Callers: holders of `services:write`.
+   * Fails with: SERVICE_NOT_FOUND.
+   * Retry: a retry of one that succeeded fails with SERVICE_NOT_FOUND.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.RevokeService
+   */
+  revokeService: {
+    methodKind: "unary";
+    input: typeof RevokeServiceRequestSchema;
+    output: typeof RevokeServiceResponseSchema;
+  },
+  /**
+   * Lists the keys that access tokens are signed with, the oldest first.
+   *
+   * Callers: holders of `keys:read`.
+   * Fails with: nothing of its own.
+   * Retry: safe.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.ListSigningKeys
+   */
+  listSigningKeys: {
+    methodKind: "unary";
+    input: typeof ListSigningKeysRequestSchema;
+    output: typeof ListSigningKeysResponseSchema;
+  },
+  /**
+   * Signs with the next key from now on. The present one stays until its tokens are dead.
+   *
+   * Callers: holders of `keys:write`.
+   * Fails with: NEXT_KEY_TOO_NEW.
+   * Retry: without `force`, a retry of one that succeeded fails with NEXT_KEY_TOO_NEW.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.RotateSigningKeys
+   */
+  rotateSigningKeys: {
+    methodKind: "unary";
+    input: typeof RotateSigningKeysRequestSchema;
+    output: typeof RotateSigningKeysResponseSchema;
+  },
+  /**
+   * Ends a key that may have leaked. Every token that it signed is void at once;
+   * their owners refresh and go on.
+   *
+   * Callers: holders of `keys:write`.
+   * Fails with: KEY_NOT_FOUND.
+   * Retry: a retry of one that succeeded fails with KEY_NOT_FOUND.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.WithdrawSigningKey
+   */
+  withdrawSigningKey: {
+    methodKind: "unary";
+    input: typeof WithdrawSigningKeyRequestSchema;
+    output: typeof WithdrawSigningKeyResponseSchema;
+  },
+  /**
+   * Encrypts every key, the secret of refresh tokens too, under the first master key
+   * of the instance that answers, so that the others are needed no more.
+   *
+   * Callers: holders of `keys:write`.
+   * Fails with: nothing of its own.
+   * Retry: safe.
+   *
+   * @generated from rpc sallyport.auth.v1.AdminService.RewrapKeys
+   */
+  rewrapKeys: {
+    methodKind: "unary";
+    input: typeof RewrapKeysRequestSchema;
+    output: typeof RewrapKeysResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sallyport_auth_v1_admin_service, 0);

@@ -1,0 +1,41 @@
+import type { Knowledge } from "../../check/knowledge.ts";
+import { listKeys } from "../../store/queries/keys.ts";
+import type { Store } from "../../store/store.ts";
+import type { Rotation } from "../../tokens/key-life.ts";
+import { actorOf } from "../caller.ts";
+import { toRevision, toSigningKey } from "../messages.ts";
+import type { AdminPart } from "./admin-part.ts";
+
+/** What the RPCs about keys call. */
+export type AdminKeysDeps = {
+  readonly read: Store["read"];
+  readonly rotateKeys: (force: boolean, actorId: string) => Promise<Rotation>;
+  readonly withdrawKey: (kid: string, actorId: string) => Promise<{ readonly revision: number }>;
+  readonly rewrapKeys: () => Promise<number>;
+  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+};
+
+/** `AdminService`: keys. */
+export function createAdminKeys(
+  deps: AdminKeysDeps,
+): AdminPart<"listSigningKeys" | "rotateSigningKeys" | "withdrawSigningKey" | "rewrapKeys"> {
+  const { read, rotateKeys, withdrawKey, rewrapKeys, knowledge } = deps;
+  const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
+  return {
+    async listSigningKeys() {
+      const keys = await read(listKeys);
+      return { keys: keys.filter(({ use }) => use === "access").map(toSigningKey) };
+    },
+    async rotateSigningKeys({ force }, context) {
+      const { active, next, retired, revision } = await rotateKeys(force, actorOf(context, knowledge.roles).id);
+      return { activeKeyId: active, nextKeyId: next, retiredKeyId: retired, revision: revisionOf(revision) };
+    },
+    async withdrawSigningKey({ keyId }, context) {
+      const { revision } = await withdrawKey(keyId, actorOf(context, knowledge.roles).id);
+      return { revision: revisionOf(revision) };
+    },
+    async rewrapKeys() {
+      return { keyCount: await rewrapKeys() };
+    },
+  };
+}

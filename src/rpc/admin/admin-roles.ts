@@ -1,0 +1,43 @@
+import type { Knowledge } from "../../check/knowledge.ts";
+import type { RoleDefinitions } from "../../roles/role-definitions.ts";
+import { listRoles } from "../../store/queries/roles.ts";
+import type { Store } from "../../store/store.ts";
+import type { PageTokens } from "../../tokens/page-token.ts";
+import { actorOf } from "../caller.ts";
+import { toRevision, toRole } from "../messages.ts";
+import { fetchPage } from "../paging.ts";
+import type { AdminPart } from "./admin-part.ts";
+
+/** What the RPCs about roles call. */
+export type AdminRolesDeps = {
+  readonly read: Store["read"];
+  readonly roleDefinitions: RoleDefinitions;
+  readonly pageTokens: PageTokens;
+  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+};
+
+/** `AdminService`: roles. */
+export function createAdminRoles(deps: AdminRolesDeps): AdminPart<"listRoles" | "setRole" | "deleteRole"> {
+  const { read, roleDefinitions, pageTokens, knowledge } = deps;
+  const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
+  return {
+    async listRoles(request) {
+      const page = await fetchPage(
+        request,
+        ["roles"],
+        pageTokens,
+        (after, limit) => read((db) => listRoles(db, { after, limit })),
+        ({ name }) => name,
+      );
+      return { roles: page.items.map(toRole), nextPageToken: page.nextPageToken };
+    },
+    async setRole({ name, permissions }, context) {
+      const { revision, role } = await roleDefinitions.set(name, permissions, actorOf(context, knowledge.roles));
+      return { revision: revisionOf(revision), role: toRole(role) };
+    },
+    async deleteRole({ name }, context) {
+      const { revision } = await roleDefinitions.delete(name, actorOf(context, knowledge.roles));
+      return { revision: revisionOf(revision) };
+    },
+  };
+}

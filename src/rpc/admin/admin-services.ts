@@ -1,0 +1,49 @@
+import type { Knowledge } from "../../check/knowledge.ts";
+import type { Services } from "../../services/services.ts";
+import { listServices } from "../../store/queries/services.ts";
+import type { Store } from "../../store/store.ts";
+import type { PageTokens } from "../../tokens/page-token.ts";
+import { actorOf } from "../caller.ts";
+import { toRevision, toServiceCredential } from "../messages.ts";
+import { fetchPage } from "../paging.ts";
+import type { AdminPart } from "./admin-part.ts";
+
+/** What the RPCs about service credentials call. */
+export type AdminServicesDeps = {
+  readonly read: Store["read"];
+  readonly services: Services;
+  readonly pageTokens: PageTokens;
+  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+};
+
+/** `AdminService`: service credentials. */
+export function createAdminServices(
+  deps: AdminServicesDeps,
+): AdminPart<"listServices" | "createService" | "revokeService"> {
+  const { read, services, pageTokens, knowledge } = deps;
+  const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
+  return {
+    async listServices(request) {
+      const page = await fetchPage(
+        request,
+        ["services"],
+        pageTokens,
+        (after, limit) => read((db) => listServices(db, { after, limit })),
+        ({ name }) => name,
+      );
+      return { services: page.items.map(toServiceCredential), nextPageToken: page.nextPageToken };
+    },
+    async createService({ name, permissions }, context) {
+      const made = await services.create(name, permissions, actorOf(context, knowledge.roles));
+      return {
+        service: toServiceCredential(made.service),
+        apiKey: made.apiKey,
+        revision: revisionOf(made.revision),
+      };
+    },
+    async revokeService({ name }, context) {
+      const { revision } = await services.revoke(name, actorOf(context, knowledge.roles).id);
+      return { revision: revisionOf(revision) };
+    },
+  };
+}
