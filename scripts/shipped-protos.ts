@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { printProto } from "./print-proto.ts";
 
-const DESCRIPTOR_SET = "sallyport.binpb";
+/** The descriptor set's file name. */
+export const DESCRIPTOR_SET = "sallyport.binpb";
 const STRIPPED = `// Shipped without the option debug_redact, which protoc knows from 22 on;
 // ${DESCRIPTOR_SET} says which fields hold secrets.
 `;

@@ -21,13 +21,14 @@ function settingsTable(): string {
 function errorsTable(): string {
   const rows = Object.entries(REASONS).map(([reason, entry]) => {
     const nextStep = "nextStep" in entry ? `\`NEXT_STEP_${entry.nextStep}\`` : "";
-    return `| \`ERROR_REASON_${reason}\` | \`${upperSnake(entry.code)}\` | ${nextStep} | ${entry.message} |`;
+    return `| \`ERROR_REASON_${reason}\` | \`${statusName(entry.code)}\` | ${nextStep} | ${entry.message} |`;
   });
   return ["| reason | code | next step | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
-function upperSnake(name: string): string {
-  return name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+/** A status code of Connect as gRPC writes it: `NOT_FOUND`. */
+export function statusName(code: string): string {
+  return code.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
 }
 
 function replaceBetween(text: string, name: string, content: string): string {

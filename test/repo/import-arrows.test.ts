@@ -60,8 +60,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "users",
   ],
   app: ["config", "core", "gen", "housekeeping", "readiness", "rpc", "server", "store", "telemetry", "version"],
-  doctor: ["config", "lib", "store", "tokens"],
-  cli: ["doctor", "app", "config", "core", "errors", "lib", "log", "store", "users"],
+  doctor: ["config", "lib", "server", "store", "tokens"],
+  cli: ["doctor", "app", "config", "core", "errors", "lib", "log", "settings", "store", "users"],
   main: ["cli", "config", "version"],
 };
 

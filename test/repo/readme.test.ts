@@ -1,20 +1,16 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AccountService } from "../../gen/sallyport/auth/v1/account_service_pb.ts";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
-import { temporaryFolder } from "../support/app.ts";
-import { type Block, jsonValues, readmeBlocks, withoutAccidents } from "../support/readme.ts";
+import { cleanEnvironment, freePort, hasProgram, linkedCheckout } from "../support/newcomer.ts";
+import { type Block, jsonValues, readmeBlocks, stepsOf, withoutAccidents } from "../support/readme.ts";
 
-const checkout = join(import.meta.dirname, "../..");
-/** What a checkout does not hold, or what the tour makes itself. */
-const NOT_LINKED = new Set([".git", "data", "tokens.json", "backend.ts", "page.ts"]);
 const [start, ...tour] = readmeBlocks().filter(({ language }) => language !== "mermaid");
-const hasGrpcurl = (process.env.PATH ?? "").split(delimiter).some((folder) => hasFile(folder, "grpcurl"));
+const hasGrpcurl = hasProgram("grpcurl");
 
 let folder: string;
 let port: number;
@@ -22,9 +18,7 @@ let server: ChildProcess;
 let said = "";
 
 beforeAll(async () => {
-  folder = temporaryFolder();
-  for (const name of readdirSync(checkout))
-    if (!NOT_LINKED.has(name)) symlinkSync(join(checkout, name), join(folder, name));
+  folder = linkedCheckout();
   port = await freePort();
   server = spawn("bash", ["-c", afterInstall(start)], {
     cwd: folder,
@@ -55,7 +49,7 @@ describe("The README", () => {
   });
 
   it("is a tour that runs as it stands, with the outputs that it shows", async () => {
-    for (const { block, shown } of steps(tour.slice(1))) {
+    for (const { block, shown } of stepsOf(tour.slice(1), ["sh", "ts"])) {
       if (block.note === "grpcurl") checkGrpcurl(block);
       const { stdout } = await run(block);
       for (const output of shown.filter(({ language }) => language === "text")) expect(stdout).toBe(output.text);
@@ -64,16 +58,6 @@ describe("The README", () => {
     }
   });
 });
-
-/** A block to run, and the outputs that the README shows behind it. */
-function steps(blocks: readonly Block[]): readonly { readonly block: Block; readonly shown: readonly Block[] }[] {
-  const found: { block: Block; shown: Block[] }[] = [];
-  for (const block of blocks) {
-    if (block.language === "sh" || block.language === "ts") found.push({ block, shown: [] });
-    else found.at(-1)?.shown.push(block);
-  }
-  return found;
-}
 
 /** Runs a block where the blocks before it ran: variables live on in a file. Passwords are typed on standard input. */
 async function run({ language, note, text }: Block): Promise<{ readonly stdout: string }> {
@@ -99,28 +83,4 @@ function afterInstall(block: Block | undefined): string {
   const command = /^npm ci && (npm start)$/.exec(block?.text.trim() ?? "")?.[1];
   if (command === undefined) throw new Error("the README does not begin with `npm ci && npm start`");
   return command;
-}
-
-/** The environment of a newcomer's shell: none of our settings, nothing of the npm that runs this test. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(SALLYPORT|npm|VITEST|NODE)_/i.test(name));
-  return Object.fromEntries(own);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
-
-function hasFile(folderOnPath: string, name: string): boolean {
-  try {
-    execFileSync("test", ["-x", join(folderOnPath, name)]);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,4 @@
-/** The README's code blocks, and what it takes to compare their output with what it shows. */
+/** The code blocks of a page for people, and what it takes to compare their output with what it shows. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,12 +7,29 @@ export type Block = { readonly language: string; readonly note: string; readonly
 
 /** The blocks of the README in their order. */
 export function readmeBlocks(): readonly Block[] {
-  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
-  return [...readme.matchAll(/^```(\w+) ?(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", note = "", text = ""]) => ({
+  return blocksOf(readFileSync(join(import.meta.dirname, "../../README.md"), "utf8"));
+}
+
+/** The blocks of a page, or of a part of it, in their order. */
+export function blocksOf(page: string): readonly Block[] {
+  return [...page.matchAll(/^```(\w+) ?(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", note = "", text = ""]) => ({
     language,
     note,
     text,
   }));
+}
+
+/** A block to run, and the outputs that the page shows behind it. */
+export type Step = { readonly block: Block; readonly shown: readonly Block[] };
+
+/** The blocks in which `languages` are run, each with those behind it that show its output. */
+export function stepsOf(blocks: readonly Block[], languages: readonly string[]): readonly Step[] {
+  const found: { block: Block; shown: Block[] }[] = [];
+  for (const block of blocks) {
+    if (languages.includes(block.language)) found.push({ block, shown: [] });
+    else found.at(-1)?.shown.push(block);
+  }
+  return found;
 }
 
 /** JSON values that stand one after the other in a text. */
