@@ -2,6 +2,9 @@
  * Where everything that is said goes: one JSON object a line on standard error,
  * pretty on a terminal. What is logged is chosen field by field by the caller;
  * whole messages, requests and headers never are.
+ *
+ * Whatever text a field holds, it stays inside of its field: no character of it
+ * ends a line, moves a cursor, hides what follows or turns it round.
  */
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
 import pretty from "pino-pretty";
@@ -13,10 +16,12 @@ type LogOptions = {
   readonly level: string;
   /** Standard error unless given. */
   readonly destination?: DestinationStream;
+  /** Whether people read it as it comes; unless given, whether standard error is a terminal. */
+  readonly isTerminal?: boolean;
 };
 
 /** A log at `level` and above. */
-export function createLog({ level, destination }: LogOptions): Log {
+export function createLog({ level, destination, isTerminal }: LogOptions): Log {
   const options = {
     level,
     base: null,
@@ -24,10 +29,48 @@ export function createLog({ level, destination }: LogOptions): Log {
     errorKey: "error",
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return pino(options, destination ?? standardError());
+  const isPretty = isTerminal ?? (destination === undefined && process.stderr.isTTY);
+  const end = destination ?? pino.destination({ dest: 2, sync: true });
+  return pino(options, isPretty ? forPeople(end) : forPrograms(end));
 }
 
-function standardError(): DestinationStream {
-  if (process.stderr.isTTY) return pretty({ destination: 2, colorize: true, sync: true });
-  return pino.destination({ dest: 2, sync: true });
+/** Characters that are not seen but have effects: controls, marks of direction and format, separators of lines. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** In a line of JSON, all but printable ASCII and the end of the line. */
+const UNUSUAL = /[^\n -~]/;
+
+/** JSON escapes the controls of ASCII alone; here it does the others, too, so that a terminal can show the file. */
+function forPrograms(destination: DestinationStream): DestinationStream {
+  return {
+    write(line) {
+      destination.write(UNUSUAL.test(line) ? `${escaped(line.trimEnd())}\n` : line);
+    },
+  };
+}
+
+/** Several lines for each event; what is unseen in it is shown by its number. */
+function forPeople(destination: DestinationStream): DestinationStream {
+  const toText = pretty.prettyFactory({ colorize: true });
+  return {
+    write(line) {
+      const event: unknown = JSON.parse(line);
+      destination.write(toText(shown(event)));
+    },
+  };
+}
+
+function shown(value: unknown, name = ""): unknown {
+  // Where an error comes from is read line by line; the lines after the first are indented.
+  if (typeof value === "string") return name === "stack" ? value.split("\n").map(escaped).join("\n") : escaped(value);
+  if (Array.isArray(value)) return value.map((item) => shown(item));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [escaped(key), shown(item, key)]));
+}
+
+/** The text with `\uXXXX` for each half of what is unseen in it. */
+function escaped(text: string): string {
+  return text.replace(UNSEEN, (unseen) => {
+    const units = Array.from({ length: unseen.length }, (_, index) => unseen.charCodeAt(index));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+  });
 }
