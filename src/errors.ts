@@ -112,6 +112,9 @@ export const REASONS = {
   BUSY: { code: "ResourceExhausted", message: "too many password checks at once; wait and retry" },
   UNAVAILABLE: { code: "Unavailable", message: "the service cannot do this right now; wait and retry" },
   DEADLINE_EXCEEDED: { code: "DeadlineExceeded", message: "the deadline passed before the answer was ready" },
+  REQUEST_TOO_LARGE: { code: "ResourceExhausted", message: "a request may have up to 64 KiB" },
+  COMPRESSION_UNSUPPORTED: { code: "Unimplemented", message: "send the request without compression, or with gzip" },
+  RPC_UNKNOWN: { code: "Unimplemented", message: "there is no such RPC here; GET / tells what there is" },
   INTERNAL: { code: "Internal", message: "internal error" },
 } as const satisfies Record<Reason, ReasonEntry>;
 

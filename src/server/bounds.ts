@@ -15,6 +15,25 @@ export const BOUNDS = {
   concurrentStreams: 250,
   /** What an HTTP/2 session may hold in memory, in megabytes, as Node counts it. */
   sessionMegabytes: 10,
+  /** Memory of an HTTP/2 client's header names and values, in bytes, from which it may abbreviate the next ones. */
+  headerTableBytes: 4096,
+  /** Streams that an HTTP/2 client may reset in one go: all that it may have open, twice over (CVE-2023-44487). */
+  streamResetBurst: 500,
+  /** Streams that it may go on to reset each second. Who resets more loses the session. */
+  streamResetsPerSecond: 33,
+  /** Streams that an HTTP/2 client may open beyond the bound, over the life of its session. */
+  rejectedStreams: 100,
+  /** Frames out of place that an HTTP/2 client may send, over the life of its session. */
+  invalidFrames: 100,
+  /** Entries of one SETTINGS frame; more are taken for a fault. */
+  settingsEntries: 32,
+  /** PINGs of ours that may be without an answer. */
+  outstandingPings: 10,
+  /**
+   * Requests that an HTTP/1 client may send ahead of their answers. Node begins each as it comes, a thousand out of
+   * one packet; clients of today send none ahead.
+   */
+  requestsAhead: 32,
   /** Connections of this process; more are closed as they come. */
   connections: 10_000,
   /** What is still read of a refused HTTP/1 request, in bytes, so that its sender gets to read the answer. */
@@ -29,10 +48,12 @@ export type Timeouts = {
   readonly prefaceMs: number;
   /** From the first byte of an HTTP/1 request to the end of its headers. */
   readonly headersMs: number;
-  /** From the first byte of an HTTP/1 request to the end of its body. */
+  /** From the first byte of a request to the end of its body, unless something was answered before that. */
   readonly requestMs: number;
   /** How long a connection may stay open with nothing asked. */
   readonly idleMs: number;
+  /** An answer that its client has not taken is dropped after this long, or twice that at most. */
+  readonly takeMs: number;
   /** How often `headersMs` and `requestMs` are looked at. */
   readonly checkMs: number;
   /** How long the rest of a refused request is waited for. */
@@ -51,6 +72,7 @@ export const TIMEOUTS: Timeouts = {
   headersMs: 10_000,
   requestMs: LIMITS.unaryDeadlineMs,
   idleMs: 120_000,
+  takeMs: LIMITS.unaryDeadlineMs,
   checkMs: 1_000,
   lingerMs: 1_000,
   healthMs: 250,

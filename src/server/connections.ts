@@ -24,6 +24,8 @@ export type OpenRequest = {
   readonly end: () => void;
   /** Called when the connection is to end with this answer. */
   readonly beLast: () => void;
+  /** Breaks the answer off: nobody takes it. */
+  readonly cut: () => void;
 };
 
 /** Keeps account of connections. */
@@ -36,8 +38,15 @@ export type Connections = {
   readonly isBusy: (session: Http2Session) => boolean;
   /** The connection that a request came by, or `null` if it is gone. */
   readonly of: (request: WireRequest) => Connection | null;
+  /** The connection that a session speaks over, or `null` if it is gone. */
+  readonly ofSession: (session: Http2Session | undefined) => Connection | null;
   /** True while the answer to any request is not out. */
   readonly busy: () => boolean;
+  /**
+   * Breaks off the answers that only waited for their clients when this was called last, and still do. A
+   * session is not idle while its client sends PINGs, so nothing else would ever let go of them.
+   */
+  readonly cutUntaken: () => void;
   /** Lets every connection end with what is being answered on it. */
   readonly windUp: () => void;
   /** Cuts every connection. */
@@ -48,6 +57,12 @@ export type Connections = {
 export function createConnections(): Connections {
   const sockets = new Map<Socket, Connection>();
   const sessions = new WeakMap<Http2Session, Connection>();
+  let untaken: ReadonlySet<OpenRequest> = new Set();
+
+  function ofSession(session: Http2Session | undefined): Connection | null {
+    return session ? (sessions.get(session) ?? null) : null;
+  }
+
   return {
     add(socket, certificate = null) {
       const connection: Connection = { peer: peerOf(socket), certificate, isEnding: false, open: new Set() };
@@ -67,12 +82,23 @@ export function createConnections(): Connections {
     },
     of(request) {
       if (!("stream" in request)) return sockets.get(request.socket) ?? null;
-      const session = request.stream.session;
-      return session ? (sessions.get(session) ?? null) : null;
+      return ofSession(request.stream.session);
     },
+    ofSession,
     busy() {
       for (const { open } of sockets.values()) if (open.size > 0) return true;
       return false;
+    },
+    cutUntaken() {
+      const found = new Set<OpenRequest>();
+      for (const { open } of sockets.values()) {
+        for (const request of open) {
+          if (request.isPending()) continue;
+          if (untaken.has(request)) request.cut();
+          else found.add(request);
+        }
+      }
+      untaken = found;
     },
     windUp() {
       for (const connection of sockets.values()) {

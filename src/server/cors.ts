@@ -3,8 +3,13 @@
  * from the origins that the operator lists, and from no other. No credentials
  * mode is offered: tokens travel in `authorization`, never in cookies.
  */
+import type { IncomingHttpHeaders } from "node:http";
 import { cors as library } from "@connectrpc/connect";
-import type { ResponseSink, WireRequest } from "./wire.ts";
+
+/** What is looked at of a request. */
+type CorsRequest = { readonly method?: string | undefined; readonly headers: IncomingHttpHeaders };
+/** What is set of an answer. */
+type HeaderSink = { setHeader(name: string, value: string): unknown };
 
 const ALLOWED_METHODS = library.allowedMethods.join(", ");
 const ALLOWED_HEADERS = [...library.allowedHeaders, "Authorization"].join(", ");
@@ -19,7 +24,7 @@ const MAX_AGE_SECONDS = "7200";
  */
 export function createCors(allowedOrigins: readonly string[]) {
   const allowed = new Set(allowedOrigins);
-  return function setCorsHeaders(request: WireRequest, response: ResponseSink): boolean {
+  return function setCorsHeaders(request: CorsRequest, response: HeaderSink): boolean {
     if (allowed.size === 0) return false;
     // On every answer, also on those without CORS headers: a cache must not hand one origin's to another.
     response.setHeader("vary", "Origin");

@@ -23,14 +23,26 @@ const UNITS: Readonly<Record<string, number>> = {
  * @returns how long the call may take, in milliseconds; the bound if that is malformed.
  */
 export function shortenDeadline(headers: IncomingHttpHeaders, protocol: Protocol): number {
-  const name = protocol === "connect" ? "connect-timeout-ms" : "grpc-timeout";
-  const value = headers[name];
-  if (Array.isArray(value)) return LIMITS.unaryDeadlineMs;
-  const asked = value === undefined ? Number.POSITIVE_INFINITY : parse(value, protocol);
-  if (asked === null) return LIMITS.unaryDeadlineMs;
-  if (asked <= LIMITS.unaryDeadlineMs) return asked;
-  headers[name] = protocol === "connect" ? String(LIMITS.unaryDeadlineMs) : `${LIMITS.unaryDeadlineMs}m`;
-  return LIMITS.unaryDeadlineMs;
+  const deadlineMs = deadlineOf(headers, protocol);
+  if (deadlineMs === LIMITS.unaryDeadlineMs) {
+    headers[nameOf(protocol)] = protocol === "connect" ? String(deadlineMs) : `${deadlineMs}m`;
+  }
+  return deadlineMs ?? LIMITS.unaryDeadlineMs;
+}
+
+/**
+ * How long a unary request may take, in milliseconds: what its headers ask for, up
+ * to the bound. `null` if they are malformed.
+ */
+export function deadlineOf(headers: IncomingHttpHeaders, protocol: Protocol): number | null {
+  const value = headers[nameOf(protocol)];
+  if (value === undefined) return LIMITS.unaryDeadlineMs;
+  const asked = Array.isArray(value) ? null : parse(value, protocol);
+  return asked === null ? null : Math.min(asked, LIMITS.unaryDeadlineMs);
+}
+
+function nameOf(protocol: Protocol): string {
+  return protocol === "connect" ? "connect-timeout-ms" : "grpc-timeout";
 }
 
 function parse(value: string, protocol: Protocol): number | null {

@@ -2,13 +2,18 @@
  * Sends each request to what answers it: a preflight, an RPC, a plain HTTP
  * route, or a refusal. Both HTTP versions and every protocol pass through here.
  */
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { Connections } from "./connections.ts";
 import type { createCors } from "./cors.ts";
 import { answeredWith, type createExchanges, type Exchange } from "./exchange.ts";
 import { protocolOf } from "./protocol.ts";
-import { isRpcPath, refuse, UNKNOWN_RPC } from "./refuse.ts";
+import { isRpcPath, refuseUnknown } from "./refuse.ts";
 import { discardRest } from "./request-body.ts";
 import type { createRpcAdapter } from "./rpc-adapter.ts";
+import type { UnaryAdapter, UnaryRoute } from "./unary/unary-adapter.ts";
+import { fromHttp1 } from "./unary/unary-http1.ts";
+import { fromHttp2 } from "./unary/unary-http2.ts";
 import {
   answer,
   answerJson,
@@ -21,7 +26,9 @@ import {
 } from "./wire.ts";
 
 type DispatchDeps = {
+  readonly connections: Pick<Connections, "of" | "ofSession">;
   readonly beginExchange: ReturnType<typeof createExchanges>;
+  readonly unary: UnaryAdapter;
   /** By path, `/package.Service/Method`. */
   readonly rpcs: ReadonlyMap<string, UniversalHandler>;
   /** By path. */
@@ -31,16 +38,43 @@ type DispatchDeps = {
   readonly lingerMs: number;
 };
 
-/** Returns the one handler of requests. */
-export function createDispatch(deps: DispatchDeps): RequestHandler {
-  const { rpcs, routes, runRpc, lingerMs } = deps;
+/** What requests are handed to. */
+export type Dispatch = {
+  /** Answers any request. */
+  readonly request: RequestHandler;
+  /** Answers a stream of HTTP/2, if it carries a unary call of the common kind; false if not, and nothing is done. */
+  readonly unaryStream: (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ) => boolean;
+};
 
-  return function dispatch(request, response) {
-    const exchange = deps.beginExchange(request, response);
+/** Returns the one handler of requests. */
+export function createDispatch(deps: DispatchDeps): Dispatch {
+  const { connections, rpcs, routes, runRpc, unary, lingerMs } = deps;
+
+  function dispatch(request: WireRequest, response: WireResponse): void {
+    const exchange = deps.beginExchange({
+      connection: connections.of(request),
+      rawHeaders: request.rawHeaders,
+      response,
+      cut: () => breakOff(response),
+      beLast: () => beLast(request, response),
+    });
     response.setHeader("x-request-id", exchange.call.id);
     exchange.protocol = protocolOf(request.headers["content-type"]);
     const path = pathOf(request);
     const isPreflight = deps.setCorsHeaders(request, response);
+    if (request.method === "POST" && !("stream" in request) && !("stream" in response)) {
+      const route = unary.route(path, request.headers, false);
+      if (route !== null) {
+        beginCall(exchange, route);
+        const onSent = () => discardRest(request, response, lingerMs);
+        unary.run(fromHttp1(route, exchange, { request, response, onSent }));
+        return;
+      }
+    }
     const handler = isPreflight ? undefined : rpcs.get(path);
     if (handler?.allowedMethods.includes(request.method ?? "")) {
       answerCall(handler, request, response, exchange);
@@ -60,7 +94,31 @@ export function createDispatch(deps: DispatchDeps): RequestHandler {
     }
     exchange.answered = answeredWith(response.statusCode);
     discardRest(request, response, lingerMs);
-  };
+  }
+
+  function unaryStream(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ): boolean {
+    const route = headers[":method"] === "POST" ? unary.route(headers[":path"] ?? "", headers, true) : null;
+    if (route === null) return false;
+    // Whatever goes wrong on a stream ends it; nobody else is concerned.
+    stream.on("error", () => {});
+    const exchange = deps.beginExchange({
+      connection: connections.ofSession(stream.session),
+      rawHeaders,
+      response: stream,
+      cut: () => stream.close(constants.NGHTTP2_CANCEL),
+      beLast: () => {},
+    });
+    const common: Record<string, string> = { "x-request-id": exchange.call.id };
+    const setHeader = (name: string, value: string) => void Object.assign(common, { [name]: value });
+    deps.setCorsHeaders({ method: "POST", headers }, { setHeader });
+    beginCall(exchange, route);
+    unary.run(fromHttp2(route, exchange, { stream, headers, rawHeaders, common, lingerMs }));
+    return true;
+  }
 
   function answerCall(
     handler: UniversalHandler,
@@ -89,11 +147,25 @@ export function createDispatch(deps: DispatchDeps): RequestHandler {
     } else if (request.method === "POST" && protocol !== null && (protocol !== "connect" || isRpcPath(path))) {
       exchange.isRpc = true;
       exchange.call.outcome.code = "UNIMPLEMENTED";
-      refuse(request, response, protocol, UNKNOWN_RPC);
+      exchange.call.outcome.reason = "RPC_UNKNOWN";
+      refuseUnknown(request, response, protocol);
     } else {
       answerJson(request, response, 404, { code: "not_found", message: "there is nothing here; GET / tells what is" });
     }
   }
+
+  return { request: dispatch, unaryStream };
+}
+
+function beginCall(exchange: Exchange, { rpc, encoding }: UnaryRoute): void {
+  exchange.isRpc = true;
+  exchange.name = rpc.name;
+  exchange.protocol = encoding.protocol;
+}
+
+/** On HTTP/2 a session ends with its last stream; on HTTP/1 the answer has to say so. */
+function beLast(request: WireRequest, response: WireResponse): void {
+  if (request.httpVersionMajor === 1 && !response.headersSent) response.setHeader("connection", "close");
 }
 
 /** Answers after something has failed that never should. */

@@ -3,10 +3,9 @@ import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Call } from "../rpc/call.ts";
 import { certifiedService } from "./client-certificate.ts";
-import type { Connections } from "./connections.ts";
+import type { Connection } from "./connections.ts";
 import type { Protocol } from "./protocol.ts";
 import type { RequestMeter } from "./request-log.ts";
-import type { WireRequest, WireResponse } from "./wire.ts";
 
 /** What was answered, as far as it tells the status of an RPC. */
 export type Answered = {
@@ -40,10 +39,21 @@ export type Exchange = {
   onOver: () => void;
 };
 
+/** A request as it comes, and where its answer goes, whichever HTTP version that is. */
+export type Arrival = {
+  /** `null` if it is gone. */
+  readonly connection: Connection | null;
+  readonly rawHeaders: readonly string[];
+  readonly response: { readonly writableEnded: boolean; once(event: "close", listener: () => void): unknown };
+  /** Breaks the answer off. */
+  readonly cut: () => void;
+  /** Lets the connection end with this answer. */
+  readonly beLast: () => void;
+};
+
 type ExchangesDeps = {
   readonly clock: Clock;
   readonly random: Random;
-  readonly connections: Pick<Connections, "of">;
   /** True once connections should end with what is being answered on them. */
   readonly isDraining: () => boolean;
   readonly meter: Pick<RequestMeter, "start"> | null;
@@ -52,14 +62,13 @@ type ExchangesDeps = {
 };
 
 /** Returns a function that opens the account of a request, which closes with its answer or its connection. */
-export function createExchanges({ clock, random, connections, isDraining, meter, logRequest }: ExchangesDeps) {
-  return function beginExchange(request: WireRequest, response: WireResponse): Exchange {
-    const connection = connections.of(request);
+export function createExchanges({ clock, random, isDraining, meter, logRequest }: ExchangesDeps) {
+  return function beginExchange({ connection, rawHeaders, response, cut, beLast }: Arrival): Exchange {
     const exchange: Exchange = {
       call: {
         id: random.id("req"),
         peer: connection?.peer ?? "",
-        authorization: authorizationOf(request),
+        authorization: authorizationOf(rawHeaders),
         certificateService: certifiedService(connection?.certificate ?? null, clock.now()),
         outcome: { code: null, reason: null, subject: null, cause: null },
       },
@@ -73,7 +82,8 @@ export function createExchanges({ clock, random, connections, isDraining, meter,
       onOver: () => {},
     };
     const open = {
-      isPending: () => exchange.answered === null,
+      // Whatever was answered in a way that nobody noted, such as a fault, is answered too.
+      isPending: () => exchange.answered === null && !response.writableEnded,
       end() {
         if (exchange.over) return;
         exchange.over = true;
@@ -81,15 +91,13 @@ export function createExchanges({ clock, random, connections, isDraining, meter,
         exchange.onOver();
         logRequest(exchange);
       },
-      beLast() {
-        const isHttp1 = request.httpVersionMajor === 1;
-        if (isHttp1 && !response.headersSent) response.setHeader("connection", "close");
-      },
+      cut,
+      beLast,
     };
     // Not every Node tells the answers that are queued behind another when their connection breaks.
     connection?.open.add(open);
     response.once("close", open.end);
-    if (isDraining() || connection?.isEnding) open.beLast();
+    if (isDraining() || connection?.isEnding) beLast();
     return exchange;
   };
 }
@@ -100,7 +108,7 @@ export function answeredWith(status: number): Answered {
 }
 
 /** Every `authorization` header: Node's `headers` keeps only the first, on HTTP/1 and HTTP/2 alike. */
-function authorizationOf({ rawHeaders }: WireRequest): string[] {
+function authorizationOf(rawHeaders: readonly string[]): string[] {
   const values: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index];

@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { BOUNDS, type Timeouts } from "./bounds.ts";
+import type { Connections } from "./connections.ts";
 import type { RequestHandler } from "./wire.ts";
 
 /** Speaks HTTP/1. */
@@ -14,8 +15,14 @@ export type Http1 = {
   readonly stop: () => void;
 };
 
+type Http1Deps = {
+  readonly handle: RequestHandler;
+  readonly connections: Pick<Connections, "of">;
+  readonly timeouts: Timeouts;
+};
+
 /** An HTTP/1 server without a port of its own. */
-export function createHttp1(handle: RequestHandler, timeouts: Timeouts): Http1 {
+export function createHttp1({ handle, connections, timeouts }: Http1Deps): Http1 {
   const server = createServer(
     {
       maxHeaderSize: BOUNDS.headerBytes,
@@ -26,7 +33,13 @@ export function createHttp1(handle: RequestHandler, timeouts: Timeouts): Http1 {
       insecureHTTPParser: false,
       requireHostHeader: true,
     },
-    handle,
+    (request, response) => {
+      const { socket } = request;
+      // What was read together is parsed to its end, even if the connection is cut in between.
+      if (socket.destroyed) return;
+      if ((connections.of(request)?.open.size ?? 0) < BOUNDS.requestsAhead) handle(request, response);
+      else socket.destroy();
+    },
   );
   // Node drops what is above a count without a word, a second `authorization` too; the size bounds the number.
   server.maxHeadersCount = 0;

@@ -1,9 +1,9 @@
 /** HTTP/2 with prior knowledge, over sockets that another server accepted. */
-import { createServer, type Http2Session } from "node:http2";
+import { constants, createServer, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { BOUNDS, type Timeouts } from "./bounds.ts";
 import type { Connections } from "./connections.ts";
-import type { RequestHandler } from "./wire.ts";
+import type { Dispatch } from "./dispatch.ts";
 
 /** Speaks HTTP/2. */
 export type Http2 = {
@@ -14,38 +14,44 @@ export type Http2 = {
 };
 
 type Http2Deps = {
-  readonly handle: RequestHandler;
+  readonly dispatch: Dispatch;
   readonly connections: Pick<Connections, "bind" | "isBusy">;
-  readonly timeouts: Pick<Timeouts, "idleMs">;
+  readonly timeouts: Pick<Timeouts, "idleMs" | "requestMs">;
 };
 
 const OPTIONS = {
   maxSessionMemory: BOUNDS.sessionMegabytes,
   maxHeaderListPairs: BOUNDS.headerFields,
-  maxDeflateDynamicTableSize: 4096,
-  maxOutstandingPings: 10,
-  maxSettings: 32,
-  maxSessionInvalidFrames: 100,
-  maxSessionRejectedStreams: 100,
-  // Streams that a client opens and resets at once (CVE-2023-44487): a burst, then so many a second.
-  streamResetBurst: 1000,
-  streamResetRate: 33,
+  maxDeflateDynamicTableSize: BOUNDS.headerTableBytes,
+  maxOutstandingPings: BOUNDS.outstandingPings,
+  maxSettings: BOUNDS.settingsEntries,
+  maxSessionInvalidFrames: BOUNDS.invalidFrames,
+  maxSessionRejectedStreams: BOUNDS.rejectedStreams,
+  streamResetBurst: BOUNDS.streamResetBurst,
+  streamResetRate: BOUNDS.streamResetsPerSecond,
   settings: {
     maxConcurrentStreams: BOUNDS.concurrentStreams,
     maxHeaderListSize: BOUNDS.headerBytes,
     // What a client may send on a stream before we read it: a request of the largest size, less its frame.
     initialWindowSize: 65_535,
     maxFrameSize: 16_384,
-    headerTableSize: 4096,
+    headerTableSize: BOUNDS.headerTableBytes,
     enablePush: false,
     enableConnectProtocol: false,
   },
 };
 
 /** An HTTP/2 server without a port of its own. */
-export function createHttp2({ handle, connections, timeouts }: Http2Deps): Http2 {
+export function createHttp2({ dispatch, connections, timeouts }: Http2Deps): Http2 {
   const sessions = new Set<Http2Session>();
-  const server = createServer(OPTIONS, handle);
+  const server = createServer(OPTIONS);
+  // Makes requests and responses out of streams, as Node does it; never listens, nor has sessions.
+  const requests = createServer(OPTIONS, dispatch.request);
+  server.on("stream", (stream, headers, flags, rawHeaders: string[]) => {
+    if (dispatch.unaryStream(stream, headers, rawHeaders)) return;
+    boundRequest(stream, timeouts.requestMs);
+    requests.emit("stream", stream, headers, flags, rawHeaders);
+  });
   let accepting: Socket | null = null;
 
   server.on("session", (session) => {
@@ -73,4 +79,16 @@ export function createHttp2({ handle, connections, timeouts }: Http2Deps): Http2
       for (const session of sessions) session.close();
     },
   };
+}
+
+/**
+ * Gives up a request that is not at its end in time, as HTTP/1 does, unless something was answered to it: a stream both
+ * ways may listen for as long as it likes. Calls have deadlines of their own.
+ */
+function boundRequest(stream: ServerHttp2Stream, requestMs: number): void {
+  const timer = setTimeout(() => {
+    const isWhole = stream.state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE;
+    if (!isWhole && !stream.headersSent) stream.close(constants.NGHTTP2_CANCEL);
+  }, requestMs);
+  stream.once("close", () => clearTimeout(timer));
 }

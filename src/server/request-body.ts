@@ -1,5 +1,5 @@
 /** The body of a request, as far as anybody wants it. */
-import { constants } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BOUNDS } from "./bounds.ts";
 import type { WireRequest, WireResponse } from "./wire.ts";
@@ -56,12 +56,7 @@ export function discardRest(request: WireRequest, response: WireResponse, linger
   if (request.complete) return;
   request.removeAllListeners("readable");
   if ("stream" in request) {
-    const timer = setTimeout(() => {
-      request.stream.close(constants.NGHTTP2_NO_ERROR);
-      // Node keeps a closed stream until somebody has read what had come.
-      request.resume();
-    }, lingerMs);
-    response.once("close", () => clearTimeout(timer));
+    endEarly(request.stream, response, lingerMs);
     return;
   }
   const { socket } = request;
@@ -72,4 +67,23 @@ export function discardRest(request: WireRequest, response: WireResponse, linger
     left -= chunk.length;
     if (left < 0) socket.destroy();
   });
+}
+
+/**
+ * Says "enough" on a stream whose answer is on its way, once `lingerMs` have passed and the answer is out. Not before
+ * that: a stream that is closed already cannot be broken off any more, and a client that takes no answer would keep it.
+ */
+export function endEarly(
+  stream: ServerHttp2Stream,
+  response: { once(event: "close", listener: () => void): unknown },
+  lingerMs: number,
+): void {
+  const close = () => stream.close(constants.NGHTTP2_NO_ERROR);
+  const timer = setTimeout(() => {
+    if (stream.writableFinished) close();
+    else stream.once("finish", close);
+    // Node keeps a closed stream until somebody has read what had come.
+    stream.resume();
+  }, lingerMs);
+  response.once("close", () => clearTimeout(timer));
 }

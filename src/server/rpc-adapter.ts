@@ -7,17 +7,16 @@
  * instead of the console, and ends streams when the server stops.
  */
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { callKey } from "../rpc/call.ts";
 import { shortenDeadline } from "./deadline.ts";
 import { type Answered, answeredWith, type Exchange } from "./exchange.ts";
-import { unlessMisread, unlessUnsayable } from "./misread.ts";
 import type { Protocol } from "./protocol.ts";
-import { MISREAD_REQUEST, refuse } from "./refuse.ts";
 import { readBody } from "./request-body.ts";
 import { respond } from "./respond.ts";
-import { answerJson, breakOff, type WireRequest, type WireResponse } from "./wire.ts";
+import { answerByLibrary } from "./unary/library-answer.ts";
+import { answerJson, breakOff, sendWhole, type WireRequest, type WireResponse } from "./wire.ts";
 
 /** A call on its way to its handler. */
 type Inbound = {
@@ -56,23 +55,21 @@ async function runUnary(inbound: Inbound, protocol: Protocol): Promise<Answered 
     if (response.headersSent) breakOff(response);
   }, deadlineMs);
   try {
-    const given = await unlessUnsayable(handler({ ...universal, body: readBody(request, late.signal) }));
-    const { outcome } = exchange.call;
-    const answer = given && outcome.code === null ? await unlessMisread(given) : given;
-    if (answer) return await respond(answer, response, exchange);
-    outcome.code = "INVALID_ARGUMENT";
-    refuse(request, response, protocol, MISREAD_REQUEST);
-    return answeredWith(response.statusCode);
+    const call = { ...universal, body: readBody(request, late.signal) };
+    const { answer, answered } = await answerByLibrary({ handler, protocol, request: call });
+    if (exchange.over) return null;
+    sendWhole(response, answer);
+    return answered;
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** `null` if the request names no host, or what it asks for makes no URL. */
-function toUniversal({ request, response, exchange }: Inbound): UniversalServerRequest | null {
+function toUniversal({ request, response, exchange }: Inbound) {
   const values = createContextValues().set(callKey, exchange.call);
   try {
-    return universalRequestFromNodeRequest(request, response, undefined, values);
+    return { ...universalRequestFromNodeRequest(request, response, undefined, values), contextValues: values };
   } catch {
     return null;
   }

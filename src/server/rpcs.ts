@@ -10,6 +10,8 @@ import { LIMITS } from "../config.ts";
 import { BOUNDS } from "./bounds.ts";
 import { createHealth } from "./health.ts";
 import { createReflection } from "./reflection.ts";
+import { createUnaryAdapter, type UnaryAdapter } from "./unary/unary-adapter.ts";
+import { noteUnary } from "./unary/unary-method.ts";
 
 type RpcsDeps = {
   readonly routes: (router: ConnectRouter) => void;
@@ -27,10 +29,18 @@ type RpcsDeps = {
  */
 const JSON_OPTIONS = { ignoreUnknownFields: false, textDecoder: new TextDecoder("utf-8", { fatal: true }) };
 
-/** Handlers by path, `/package.Service/Method`: ours, health's and reflection's, behind the same interceptors. */
-export function createRpcs(deps: RpcsDeps): ReadonlyMap<string, UniversalHandler> {
+/** What is served, by path, `/package.Service/Method`. */
+export type Rpcs = {
+  /** The library's handlers of all RPCs. */
+  readonly handlers: ReadonlyMap<string, UniversalHandler>;
+  /** The lean adapter over the unary ones. */
+  readonly unary: UnaryAdapter;
+};
+
+/** Every RPC: ours, health's and reflection's, behind the same interceptors. */
+export function createRpcs(deps: RpcsDeps): Rpcs {
   const { serviceNames, isServing } = deps;
-  const router = createConnectRouter({
+  const libraryRouter = createConnectRouter({
     readMaxBytes: LIMITS.requestBytes,
     writeMaxBytes: LIMITS.responseBytes,
     // Not brotli: at the library's setting a large answer would take a thread for seconds.
@@ -45,10 +55,12 @@ export function createRpcs(deps: RpcsDeps): ReadonlyMap<string, UniversalHandler
     maxWatchers: BOUNDS.healthWatchers,
   });
   const serverReflectionInfo = createReflection([...deps.services, Health, ServerReflection, ServerReflectionAlpha]);
+  const { router, unary } = noteUnary(libraryRouter, deps.interceptors);
   deps.routes(router);
   router
     .service(Health, health)
     .service(ServerReflection, { serverReflectionInfo })
     .service(ServerReflectionAlpha, { serverReflectionInfo });
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return { handlers, unary: createUnaryAdapter({ unary, handlers, jsonOptions: JSON_OPTIONS }) };
 }

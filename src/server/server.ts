@@ -86,16 +86,18 @@ export function createServer(deps: ServerDeps): Server {
   const drain = createDrain({ log, connections, shutdownDelayMs: config.shutdownDelayMs, timeouts });
   const isServing = () => deps.isReady() && !drain.isStopping();
 
+  const { handlers, unary } = createRpcs({ ...deps, serviceNames, isServing, healthMs: timeouts.healthMs });
   const dispatch = createDispatch({
+    connections,
     beginExchange: createExchanges({
       clock,
       random: deps.random,
-      connections,
       isDraining: drain.isDraining,
       meter,
       logRequest: createRequestLog({ log, clock, meter }),
     }),
-    rpcs: createRpcs({ ...deps, serviceNames, isServing, healthMs: timeouts.healthMs }),
+    rpcs: handlers,
+    unary,
     routes: createRoutes({
       issuer: config.issuer,
       version: deps.version,
@@ -108,8 +110,8 @@ export function createServer(deps: ServerDeps): Server {
     setCorsHeaders: createCors(config.allowedOrigins),
     lingerMs: timeouts.lingerMs,
   });
-  const http1 = createHttp1(dispatch, timeouts);
-  const http2 = createHttp2({ handle: dispatch, connections, timeouts });
+  const http1 = createHttp1({ handle: dispatch.request, connections, timeouts });
+  const http2 = createHttp2({ dispatch, connections, timeouts });
   const sniff = createSniffer({ http1: http1.accept, http2: http2.accept, prefaceMs: timeouts.prefaceMs });
   const tls = deps.tlsFiles && createTls({ opened: deps.tlsFiles, hand, trustChanged, timeouts, clock, log });
   const accept = tls?.accept ?? sniff;
@@ -150,6 +152,8 @@ export function createServer(deps: ServerDeps): Server {
           const taken = typeof address === "object" && address ? address.port : config.port;
           const host = config.host.includes(":") ? `[${config.host}]` : config.host;
           tls?.start();
+          const lookForUntaken = setInterval(connections.cutUntaken, timeouts.takeMs).unref();
+          port.once("close", () => clearInterval(lookForUntaken));
           resolve({ url: `${tls ? "https" : "http"}://${host}:${taken}`, port: taken });
         });
       }),

@@ -21,6 +21,16 @@ export type ResponseSink = {
   off(event: "close" | "drain", listener: () => void): unknown;
 };
 
+/** An answer in one piece. */
+export type WholeAnswer = {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  /** `null`: none at all. */
+  readonly body: Uint8Array | null;
+  /** HTTP trailers; `null` for a protocol that has none. */
+  readonly trailers: Record<string, string> | null;
+};
+
 /** Takes a request and answers it, now or later. */
 export type RequestHandler = (request: WireRequest, response: WireResponse) => void;
 
@@ -44,6 +54,14 @@ export function answer(
     if (value !== undefined) response.setHeader(name, value);
   }
   response.end(body);
+}
+
+/** Answers in one piece, with trailers where there are any. */
+export function sendWhole(response: ResponseSink, { status, headers, body, trailers }: WholeAnswer): void {
+  response.writeHead(status, headers);
+  if (body !== null) response.write(body);
+  if (trailers !== null) response.addTrailers(trailers);
+  response.end();
 }
 
 /** Answers with a JSON value; to HEAD with its headers alone. */

@@ -39,7 +39,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "tokens",
     "users",
   ],
-  server: ["config", "gen", "lib", "log", "rpc"],
+  server: ["config", "errors", "gen", "lib", "log", "rpc"],
   telemetry: ["audit", "check", "lib"],
   readiness: ["lib", "log"],
   housekeeping: ["lib", "log", "revocations", "services", "store"],
