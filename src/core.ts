@@ -29,14 +29,14 @@ import { createOwnSessionRevocation } from "./sessions/own-sessions.ts";
 import { createSessionLife } from "./sessions/session-life.ts";
 import { createUserSessionRevocation } from "./sessions/user-sessions.ts";
 import { listKeys } from "./store/queries/keys.ts";
-import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
+import { migrateSqliteFile, openSqliteStore } from "./store/sqlite/sqlite-store.ts";
 import { createAccessTokenIssuer } from "./tokens/access-token-issuer.ts";
 import { createAudiencePolicy } from "./tokens/audience-policy.ts";
 import { claimDatabase } from "./tokens/claim-database.ts";
 import { declareRestored } from "./tokens/declare-restored.ts";
 import { ensureKeys, rotateKeys } from "./tokens/key-life.ts";
 import { createKeyRing } from "./tokens/key-ring.ts";
-import { loadMasterKeys } from "./tokens/master-key.ts";
+import { loadMasterKeys, refuseLostDatabase } from "./tokens/master-key.ts";
 import { createPageTokens } from "./tokens/page-token.ts";
 import { createRefreshTokens } from "./tokens/refresh-token.ts";
 import { rewrapKeys } from "./tokens/rewrap-keys.ts";
@@ -61,13 +61,33 @@ export type CoreDeps = {
 /** The core, ready to work. */
 export type Core = Awaited<ReturnType<typeof openCore>>;
 
+/** The file of the database. */
+export function databaseFile({ dataDir }: Pick<Config, "dataDir">): string {
+  return join(dataDir, "sallyport.db");
+}
+
+/**
+ * Makes the database or brings its schema up to this version; the names of the
+ * migrations that were run. `beginAnew`: even where a database was lost.
+ * @throws UnusableDatabase, UnusableSchema, MasterKeyError.
+ */
+export async function migrateDatabase(
+  config: Pick<Config, "dataDir">,
+  { beginAnew }: { readonly beginAnew: boolean },
+): Promise<readonly string[]> {
+  if (!beginAnew) refuseLostDatabase(config.dataDir, databaseFile(config));
+  return migrateSqliteFile(databaseFile(config));
+}
+
 /**
  * Opens the database (making it, its keys and its log where there are none), reads
  * it into memory and follows it.
  * @throws UnusableDatabase, UnusableSchema, MasterKeyError, and what the file system throws.
  */
 export async function openCore({ config, log, clock, random, onAuditEvent = () => {} }: CoreDeps) {
-  const store = await openSqliteStore({ file: join(config.dataDir, "sallyport.db"), clock });
+  const file = databaseFile(config);
+  refuseLostDatabase(config.dataDir, file);
+  const store = await openSqliteStore({ file, clock });
   try {
     const mayCreate = (await store.read(listKeys)).length === 0;
     const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });

@@ -10,7 +10,13 @@ import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pin
 import pretty from "pino-pretty";
 
 /** Says things to the operator. */
-export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
+export type Log = Pick<Logger, "debug" | "info" | "warn" | "error"> & {
+  /** Says what `info` would say, for the line that comes with every call. */
+  readonly frequent: (fields: FlatFields) => void;
+};
+
+/** What a line of a call holds. */
+type FlatFields = Readonly<Record<string, string | number | null>>;
 
 type LogOptions = {
   readonly level: string;
@@ -30,8 +36,70 @@ export function createLog({ level, destination, isTerminal }: LogOptions): Log {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const isPretty = isTerminal ?? (destination === undefined && process.stderr.isTTY);
-  const end = destination ?? pino.destination({ dest: 2, sync: true });
-  return pino(options, isPretty ? forPeople(end) : forPrograms(end));
+  const end = heldBack(destination ?? pino.destination({ dest: 2, sync: true }), destination === undefined);
+  const form = isPretty ? forPeople : forPrograms;
+  const logger = pino(options, form({ write: end.write }));
+  return Object.assign(logger, {
+    frequent: logger.isLevelEnabled("info") ? saidOften(form({ write: end.hold })) : () => {},
+  });
+}
+
+/** Writes the lines that pino would write, of fields that need no care, at a fraction of the cost. */
+function saidOften(stream: DestinationStream): Log["frequent"] {
+  const isoTime = createIsoTime();
+  return (fields) => stream.write(`{"level":"info","time":"${isoTime()}",${JSON.stringify(fields).slice(1)}\n`);
+}
+
+/** The time in ISO 8601; many calls end within the same millisecond. */
+function createIsoTime(): () => string {
+  let at = 0;
+  let text = "";
+  return () => {
+    const now = Date.now();
+    if (now !== at) {
+      at = now;
+      text = new Date(now).toISOString();
+    }
+    return text;
+  };
+}
+
+/** Lines are held for so long at most, in milliseconds, */
+const HELD_MS = 20;
+/** and so many characters of them. */
+const HELD_LENGTH = 32_768;
+
+/** Where lines are written at once, and where they may be held for a moment; in the order in which they came. */
+type HeldBack = { readonly write: (line: string) => void; readonly hold: (line: string) => void };
+
+/**
+ * Writes the lines of many calls together: a write for each would cost more than
+ * the rest of a call. What is held when the process exits is written then.
+ */
+function heldBack(destination: DestinationStream, mayHold: boolean): HeldBack {
+  let held = "";
+  let timer: NodeJS.Timeout | null = null;
+  function flush(): void {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    const lines = held;
+    held = "";
+    if (lines !== "") destination.write(lines);
+  }
+  function write(line: string): void {
+    flush();
+    destination.write(line);
+  }
+  if (!mayHold) return { write, hold: write };
+  process.on("exit", flush);
+  return {
+    write,
+    hold(line) {
+      held += line;
+      if (held.length > HELD_LENGTH) flush();
+      else timer ??= setTimeout(flush, HELD_MS).unref();
+    },
+  };
 }
 
 /** Characters that are not seen but have effects: controls, marks of direction and format, separators of lines. */

@@ -29,7 +29,7 @@ export const SETTINGS = {
   SALLYPORT_DATA_DIR: {
     schema: z.string().min(1),
     default: "./data",
-    meaning: "folder of the database and the master key",
+    meaning: "folder of the database and the master key; it is made if the folder above it is there",
   },
   SALLYPORT_ISSUER: {
     schema: z.url({ protocol: /^https?$/ }).or(z.literal("")),

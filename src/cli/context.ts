@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { type Config, readConfig } from "../config.ts";
-import { type Core, openCore } from "../core.ts";
+import { type Core, databaseFile, openCore } from "../core.ts";
+import { Refusal } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { systemRandom } from "../lib/random.ts";
 import { createLog } from "../log.ts";
+import { explainFault } from "../store/sqlite/unusable.ts";
 
 /** Everything that commands take from the process they run in. */
 export function readContext() {
@@ -23,14 +24,26 @@ export async function withCore<T>(
 ): Promise<T> {
   const context = readContext();
   const { dataDir } = context.config;
-  if (!mayCreate && !existsSync(join(dataDir, "sallyport.db"))) {
+  if (!mayCreate && !existsSync(databaseFile(context.config))) {
     throw new Error(`there is no database in ${dataDir}; set SALLYPORT_DATA_DIR, or make one: sallyport migrate`);
   }
-  const core = await openCore({ ...context, log: createLog({ level: "warn" }) });
+  return forOperator(context.config, async () => {
+    const core = await openCore({ ...context, log: createLog({ level: "warn" }) });
+    try {
+      return await work(core);
+    } finally {
+      await core.close();
+    }
+  });
+}
+
+/** Does the work; where a client would only be told to wait, the operator is told what to mend. */
+export async function forOperator<T>(config: Config, work: () => Promise<T>): Promise<T> {
   try {
-    return await work(core);
-  } finally {
-    await core.close();
+    return await work();
+  } catch (error) {
+    const isOutage = error instanceof Refusal && error.reason === "UNAVAILABLE" && error.cause !== undefined;
+    throw isOutage ? explainFault(error.cause, databaseFile(config)) : error;
   }
 }
 

@@ -2,15 +2,23 @@ import type { Command } from "commander";
 import { examine } from "../doctor/examine.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { readContext, say } from "./context.ts";
+import { examples } from "./examples.ts";
 
 /** `sallyport doctor`: looks at everything that a start depends on. */
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
     .description(
-      "look at Node, files, database, keys, clock and port, and say how to mend what is wrong; changes nothing",
+      "look at Node, files, disk, database, keys, clock, certificates and ports, and say how to mend what is wrong; changes nothing",
     )
     .option("--json", "as JSON, one finding a line")
+    .addHelpText(
+      "after",
+      examples(
+        ["sallyport doctor", "examine with the settings that the service gets; exit code 1 if anything is wrong"],
+        ["sallyport doctor --json", "one finding a line: name, found, and mend, which is null where all is well"],
+      ),
+    )
     .action(diagnose);
 }
 

@@ -1,16 +1,23 @@
-import { join } from "node:path";
 import type { Command } from "commander";
-import { migrateSqliteFile } from "../store/sqlite/sqlite-store.ts";
+import { migrateDatabase } from "../core.ts";
 import { readContext, say } from "./context.ts";
+import { examples } from "./examples.ts";
 
 /** `sallyport migrate`: brings the schema up to this version, without serving. */
 export function addMigrateCommand(program: Command): void {
   program
     .command("migrate")
     .description("make the database or bring its schema up to this version; `serve` does so too")
-    .action(async () => {
-      const { config } = readContext();
-      const applied = await migrateSqliteFile(join(config.dataDir, "sallyport.db"));
+    .option("--new", "even if the folder holds a master key, which tells that it had a database before")
+    .addHelpText(
+      "after",
+      examples([
+        "SALLYPORT_DATA_DIR=/var/lib/sallyport sallyport migrate",
+        "make the schema in this folder, or bring it up to date",
+      ]),
+    )
+    .action(async ({ new: beginAnew = false }: { readonly new?: boolean }) => {
+      const applied = await migrateDatabase(readContext().config, { beginAnew });
       say(applied.length === 0 ? "the schema is up to date" : `migrated: ${applied.join(", ")}`);
     });
 }

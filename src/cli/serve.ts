@@ -1,25 +1,32 @@
 import type { Command } from "commander";
 import { createApp } from "../app.ts";
 import type { Config } from "../config.ts";
-import { readContext, say } from "./context.ts";
+import { databaseFile } from "../core.ts";
+import { refuseDamage } from "../store/sqlite/inspect-file.ts";
+import { forOperator, readContext, say } from "./context.ts";
+import { examples } from "./examples.ts";
+import { settingsHelp } from "./settings-help.ts";
 
 /** `sallyport serve`: the service, until it is told to stop. */
-export function addServeCommand(program: Command): void {
+export function addServeCommand(program: Command, options: { readonly isDefault: boolean }): void {
   program
-    .command("serve", { isDefault: true })
-    .description("serve the contract on one port; settings are environment variables, see the README")
-    .allowExcessArguments()
-    .action((_options, command: Command) => {
-      // As the default command this one is given whatever names no other.
-      const [unknown] = command.args;
-      if (unknown !== undefined) command.error(`error: unknown command '${unknown}'; sallyport --help lists all`);
-      return serve();
-    });
+    .command("serve", options)
+    .description("serve the contract on one port until SIGTERM; makes the database and its keys where there are none")
+    .addHelpText(
+      "after",
+      examples(
+        ["sallyport serve", "serve on http://127.0.0.1:8080, with the data in ./data"],
+        ["SALLYPORT_DATA_DIR=/var/lib/sallyport SALLYPORT_PORT=9090 sallyport serve", "elsewhere, and on another port"],
+      ),
+    )
+    .addHelpText("after", settingsHelp())
+    .action(serve);
 }
 
 async function serve(): Promise<void> {
   const context = readContext();
-  const app = await createApp(context);
+  refuseDamage(databaseFile(context.config));
+  const app = await forOperator(context.config, () => createApp(context));
   const stopped = new Promise<void>((resolve, reject) => {
     let isStopping = false;
     const stop = () => {
@@ -51,5 +58,6 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ["EADDRINUSE", "another process does; stop that one, or set SALLYPORT_PORT to another port (0 takes a free one)"],
   ["EACCES", "this user may not; set SALLYPORT_PORT to a port above 1023"],
   ["EADDRNOTAVAIL", "this machine has no such address; set SALLYPORT_HOST to one that it has"],
+  ["EAI_AGAIN", "its name cannot be looked up; set SALLYPORT_HOST to an address of this machine"],
   ["ENOTFOUND", "there is no such host; set SALLYPORT_HOST to an address of this machine"],
 ]);

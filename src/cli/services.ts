@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { liveServices, permissionsOf } from "../store/queries/services.ts";
 import { say, toDate, withCore } from "./context.ts";
+import { examples } from "./examples.ts";
 
 /** A permission as roles and services hold them. */
 const GRANT = /^(\*|[a-z][a-z0-9_.-]*(:[a-z][a-z0-9_.-]*)*(:\*)?)$/;
@@ -8,22 +9,43 @@ const NAME = /^[a-z][a-z0-9_.-]{0,63}$/;
 
 /** `sallyport services …`: credentials of backends. */
 export function addServicesCommands(program: Command): void {
-  const services = program.command("services").description("credentials of backends that call on their own behalf");
+  const services = program
+    .command("services")
+    .description("credentials of backends that call on their own behalf")
+    .addHelpText(
+      "after",
+      examples([
+        "sallyport services create orders > orders.key",
+        "make a credential for a backend, and keep its API key in a file",
+      ]),
+    );
   services
     .command("create")
     .description("make a credential; its API key is printed once and kept nowhere")
     .argument("<name>", "lower-case letters, digits, _ . -", parseName)
     .option("--permission <permission...>", "what it may do, such as users:read", parseGrant, [])
+    .addHelpText(
+      "after",
+      examples(
+        ["sallyport services create orders > orders.key", "a backend that asks Authorize, where only services may"],
+        ["sallyport services create reports --permission users:read", "a backend that may also list users"],
+      ),
+    )
     .action(create);
   services
     .command("list")
     .description("list credentials: id, name, permissions, when made, when last used")
     .option("--json", "as JSON, one a line")
+    .addHelpText("after", examples(["sallyport services list", "see which credentials are no longer used"]))
     .action(list);
   services
     .command("revoke")
     .description("end a credential for good; a running server obeys within half a second")
-    .argument("<name>")
+    .argument("<name>", "as `services list` shows it")
+    .addHelpText(
+      "after",
+      examples(["sallyport services revoke orders", "refuse the API key of orders, and certificates in its place"]),
+    )
     .action(revoke);
 }
 

@@ -1,13 +1,19 @@
 /** Examines the database file: whether it is ours, whole, of this version, and openable with the keys given. */
 import { existsSync } from "node:fs";
 import type { Random } from "../lib/random.ts";
-import { type FileReport, inspectFile } from "../store/sqlite/inspect-file.ts";
-import { loadMasterKeys, MasterKeyError } from "../tokens/master-key.ts";
-import { type Finding, fine, wrong } from "./finding.ts";
+import type { FileReport } from "../store/sqlite/inspect-file.ts";
+import { loadMasterKeys, MasterKeyError, refuseLostDatabase } from "../tokens/master-key.ts";
+import { type Finding, fine, wrong, wrongAsToldAtStart } from "./finding.ts";
 
-/** The report of the file; `null` where there is none yet. @throws what SQLite says of a file that it cannot read. */
-export function readDatabase(file: string): FileReport | null {
-  return existsSync(file) ? inspectFile(file) : null;
+/** Whether a database was lost; `null` if there is one. */
+export function examineAbsence(file: string, dataDir: string): Finding | null {
+  try {
+    refuseLostDatabase(dataDir, file);
+    return existsSync(file) ? null : fine("not there yet; the first start makes it");
+  } catch (error) {
+    if (error instanceof MasterKeyError) return wrongAsToldAtStart(error.message, "restore a backup");
+    throw error;
+  }
 }
 
 /** Whether the library is one that loses nothing. */
@@ -60,8 +66,8 @@ export async function examineMasterKey(
     for (const jwe of jwes) await masterKeys.decrypt(jwe);
     return fine(`opens all ${jwes.length} keys`);
   } catch (error) {
-    if (error instanceof MasterKeyError)
-      return wrong(error.message, "give the master key that the database was made with");
+    const advice = "give the master key that the database was made with";
+    if (error instanceof MasterKeyError) return wrongAsToldAtStart(error.message, advice);
     return wrong("a key in the database is damaged", "restore a backup, then run: sallyport restored");
   }
 }

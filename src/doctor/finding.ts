@@ -10,3 +10,9 @@ export function fine(found: string): Finding {
 export function wrong(found: string, mend: string): Finding {
   return { found, mend };
 }
+
+/** What a start would say: ours end with what to do, behind a semicolon; `otherwise` is for those that do not. */
+export function wrongAsToldAtStart(message: string, otherwise: string): Finding {
+  const at = message.lastIndexOf("; ");
+  return at === -1 ? wrong(message, otherwise) : wrong(message.slice(0, at), message.slice(at + 2));
+}

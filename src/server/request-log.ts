@@ -30,11 +30,14 @@ export function createRequestLog({ log, clock, meter }: RequestLogDeps): (exchan
     const { id, peer, outcome } = call;
     const { reason, subject } = outcome;
     const duration_ms = Math.max(0, clock.now() - startedAt);
-    const cause = outcome.cause === undefined || outcome.cause === null ? {} : { cause: describe(outcome.cause) };
+    const thrown = outcome.cause ?? null;
+    const cause = thrown === null ? {} : { cause: describe(thrown) };
     if (isRpc) {
       const code = outcome.code ?? statusOf(answered);
-      const line = { event: "request", id, rpc: name, protocol, code, reason, duration_ms, peer, subject, ...cause };
-      log[levelOf(name, code)](line);
+      const line = { event: "request", id, rpc: name, protocol, code, reason, duration_ms, peer, subject };
+      const level = levelOf(name, code);
+      if (level === "info" && thrown === null) log.frequent(line);
+      else log[level]({ ...line, ...cause });
       meter?.end(exchange.meteredAt, name, code);
     } else {
       const status = answered?.status ?? null;

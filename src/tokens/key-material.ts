@@ -21,6 +21,8 @@ export async function generateSigningKey(
   const pair = await generateKeyPair(algorithm, { extractable: true, modulusLength: 3072 });
   const publicJwk = await exportJWK(pair.publicKey);
   const kid = await calculateJwkThumbprint(publicJwk);
+  // On the command line it would be taken for an option.
+  if (kid.startsWith("-")) return generateSigningKey(algorithm, state, createdAt, masterKeys);
   return {
     kid,
     use: "access",

@@ -7,6 +7,7 @@ import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } f
 import { join } from "node:path";
 import { CompactEncrypt, compactDecrypt } from "jose";
 import { decodeBase64Url, encodeBase64Url } from "../lib/base64url.ts";
+import { fileFault } from "../lib/file-fault.ts";
 import type { Random } from "../lib/random.ts";
 
 /** Encrypts and decrypts under the master keys. */
@@ -36,29 +37,62 @@ type MasterKeySource = {
  */
 export function loadMasterKeys({ stated, dataDir, mayCreate, random }: MasterKeySource): MasterKeys {
   if (stated.length > 0) return createMasterKeys(stated.map((text) => parseKey(text, "SALLYPORT_MASTER_KEY")));
-  const file = join(dataDir, "master.key");
+  const file = keyFileIn(dataDir);
   if (!existsSync(file)) {
     if (!mayCreate) {
       throw new MasterKeyError(
         `the database holds keys, but ${file} is missing; put it back or set SALLYPORT_MASTER_KEY (without it every user must log in again, from a new database)`,
       );
     }
-    createKeyFile(file, random);
+    orExplain("made", file, () => createKeyFile(file, random));
   }
-  return createMasterKeys([parseKey(readKeyFile(file), file)]);
+  return createMasterKeys([parseKey(readKeyFile(file), file)], file);
 }
+
+/**
+ * Refuses a folder that has a master key but no database, or an empty one: the key
+ * is made after the database, so that was lost, and its users with it. Not even then
+ * is there a silent new one. Nor does it err where others start at the same moment:
+ * it looks for the key first.
+ * @throws MasterKeyError
+ */
+export function refuseLostDatabase(dataDir: string, databaseFile: string): void {
+  if (!existsSync(keyFileIn(dataDir))) return;
+  const size = statSync(databaseFile, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > 0) return;
+  throw new MasterKeyError(
+    `${dataDir} holds a master key, but its database ${databaseFile} is missing or empty; restore that from a backup and run \`sallyport restored\`, or begin anew, without any user: sallyport migrate --new`,
+  );
+}
+
+const keyFileIn = (dataDir: string) => join(dataDir, "master.key");
 
 /** The text of a key file that nobody but its owner can read. */
 function readKeyFile(file: string): string {
-  const mode = statSync(file).mode & 0o777;
-  if ((mode & 0o077) !== 0) {
-    throw new MasterKeyError(`others can reach ${file} (mode ${mode.toString(8)}); run: chmod 600 ${file}`);
-  }
-  return readFileSync(file, "utf8").trim();
+  return orExplain("read", file, () => {
+    const status = statSync(file);
+    if (!status.isFile()) throw new MasterKeyError(`${file} is no file; put the master key there, or move it away`);
+    const mode = status.mode & 0o777;
+    if ((mode & 0o077) !== 0) {
+      throw new MasterKeyError(`others can reach ${file} (mode ${mode.toString(8)}); run: chmod 600 ${file}`);
+    }
+    return readFileSync(file, "utf8").trim();
+  });
 }
 
-/** Master keys of 32 bytes each. */
-export function createMasterKeys(keys: readonly Uint8Array[]): MasterKeys {
+function orExplain<T>(what: "made" | "read", file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const told = fileFault(error);
+    if (told === null) throw error;
+    throw new MasterKeyError(`${file} cannot be ${what}: ${told}, or set SALLYPORT_MASTER_KEY`, { cause: error });
+  }
+}
+
+/** Master keys of 32 bytes each; `file` is where they were read, if it was a file. */
+export function createMasterKeys(keys: readonly Uint8Array[], file: string | null = null): MasterKeys {
+  const otherwise = file === null ? "" : `, or put it into ${file}`;
   const byId = new Map(keys.map((key) => [idOf(key), key]));
   return {
     async encrypt(plaintext) {
@@ -73,7 +107,7 @@ export function createMasterKeys(keys: readonly Uint8Array[]): MasterKeys {
           const key = typeof kid === "string" ? byId.get(kid) : undefined;
           if (key !== undefined) return key;
           throw new MasterKeyError(
-            `the database's keys are encrypted under master key ${kid}, which is not among those given (${[...byId.keys()].join(", ")}); set SALLYPORT_MASTER_KEY to it`,
+            `the database's keys are encrypted under master key ${kid}, which is not among those given (${[...byId.keys()].join(", ")}); set SALLYPORT_MASTER_KEY to it${otherwise}`,
           );
         },
         { keyManagementAlgorithms: ["dir"], contentEncryptionAlgorithms: ["A256GCM"] },
@@ -97,12 +131,12 @@ function parseKey(text: string, source: string): Uint8Array {
 /** Makes the file whole or not at all; if another process was first, its file stays. */
 function createKeyFile(file: string, random: Random): void {
   const draft = `${file}.${random.id("draft")}`;
-  writeFileSync(draft, `${encodeBase64Url(random.bytes(32))}\n`, { mode: 0o600, flag: "wx", flush: true });
   try {
+    writeFileSync(draft, `${encodeBase64Url(random.bytes(32))}\n`, { mode: 0o600, flag: "wx", flush: true });
     linkSync(draft, file);
   } catch (error) {
     if (!existsSync(file)) throw error;
   } finally {
-    rmSync(draft);
+    rmSync(draft, { force: true });
   }
 }

@@ -1,8 +1,8 @@
 /** Plain `curl`: JSON over HTTP/1.1, and over HTTP/2 with prior knowledge. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connectError, describeCommandLine } from "./support/command-line.ts";
-import { mustRun } from "./support/programs.ts";
-import { startTarget, type Target } from "./support/target.ts";
+import { connectError, describeCommandLine, describeCommandLineOn } from "./support/command-line.ts";
+import { mustRun, run } from "./support/programs.ts";
+import { startTarget, startTlsTarget, type Target, type TlsTarget } from "./support/target.ts";
 
 const VERSIONS = [
   { version: "1.1", flag: "--http1.1" },
@@ -23,6 +23,40 @@ async function curl(...args: string[]) {
   const [status = "", version = ""] = printed.slice(at + 1).split(" ");
   return { status: Number(status), version, body: printed.slice(0, at) };
 }
+
+/** What curl is told of a server behind TLS; the version of HTTP is settled by ALPN. */
+const trust = ({ caFile }: TlsTarget) => ["--cacert", caFile];
+const identity = ({ certFile, keyFile }: TlsTarget) => ["--cert", certFile, "--key", keyFile];
+
+for (const { version, flag } of [
+  { version: "1.1", flag: "--http1.1" },
+  { version: "2", flag: "--http2" },
+]) {
+  describeCommandLineOn(
+    startTlsTarget,
+    `curl over HTTP/${version} and TLS`,
+    async (target, method, message, headers) => {
+      const more = headers.flatMap((header) => ["--header", header]);
+      const path = `${target.url}/sallyport.auth.v1.${method}`;
+      const answer = await curl(flag, ...trust(target), ...JSON_TYPE, ...more, "--data", JSON.stringify(message), path);
+      expect(answer.version).toBe(version);
+      return answer.status === 200 ? { message: JSON.parse(answer.body) } : connectError(answer.body);
+    },
+  );
+}
+
+it("curl believes no server that it was not told of, and is not let in without a certificate where one is asked", async () => {
+  const target = await startTlsTarget({ mutual: true });
+  const listUsers = [...JSON_TYPE, "--data", "{}", `${target.url}/sallyport.auth.v1.AdminService/ListUsers`];
+  expect((await run("curl", ["--silent", ...identity(target), target.url])).code).toBe(60);
+  expect((await run("curl", ["--silent", ...trust(target), target.url])).code).not.toBe(0);
+  const asOrders = await curl(...trust(target), ...identity(target), ...listUsers);
+  expect([asOrders.status, asOrders.version, JSON.parse(asOrders.body)]).toEqual([200, "2", {}]);
+  const cleartext = await run("curl", ["--silent", target.url.replace("https:", "http:")]);
+  expect(cleartext).toMatchObject({ stdout: "" });
+  expect(cleartext.code).not.toBe(0);
+  await target.close();
+});
 
 for (const { version, flag } of VERSIONS) {
   describeCommandLine(`curl over HTTP/${version}`, async ({ url }, method, message, headers) => {

@@ -9,9 +9,17 @@ import { decodeJwt } from "jose";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
 import { until } from "../support/wire-server.ts";
-import { callGrpc, connectTo, detailsOf, loadProtos, type Service, serviceIn } from "./support/grpc-js.ts";
+import {
+  callGrpc,
+  connectOverTls,
+  connectTo,
+  detailsOf,
+  loadProtos,
+  type Service,
+  serviceIn,
+} from "./support/grpc-js.ts";
 import { askReflection, watchHealth } from "./support/grpc-js-streams.ts";
-import { startSlowTarget, startTarget, type Target } from "./support/target.ts";
+import { startSlowTarget, startTarget, startTlsTarget, type Target } from "./support/target.ts";
 import { writeShippedProtos } from "./support/workshop.ts";
 
 const PASSWORD = "kites over the harbour";
@@ -23,13 +31,15 @@ let slow: Target;
 let client: Client;
 let auth: Service;
 let accounts: Service;
+let admin: Service;
 
 beforeAll(async () => {
   folder = temporaryFolder();
-  const files = ["auth", "account"].map((name) => `sallyport/auth/v1/${name}_service.proto`);
+  const files = ["auth", "account", "admin"].map((name) => `sallyport/auth/v1/${name}_service.proto`);
   const contract = loadProtos(files, [writeShippedProtos(folder)]);
   auth = serviceIn(contract, AUTH);
   accounts = serviceIn(contract, "sallyport.auth.v1.AccountService");
+  admin = serviceIn(contract, "sallyport.auth.v1.AdminService");
   [target, slow] = await Promise.all([startTarget(), startSlowTarget()]);
   client = connectTo(target.address);
 });
@@ -63,6 +73,45 @@ it("a session from signup to logout", async () => {
   expect(after.value).toMatchObject({
     denied: { reason: "DENIAL_REASON_SESSION_REVOKED", nextStep: "NEXT_STEP_LOG_IN" },
   });
+});
+
+it("a session over TLS; with a server that it was not told of there is none", async () => {
+  const tls = await startTlsTarget();
+  const secured = connectOverTls(tls.address, tls.caFile);
+  const over = (method: string, request: object) => callGrpc(secured, auth, method, request).ended;
+  await over("Signup", { username: "ida", password: PASSWORD });
+  const { value: tokens } = await over("Login", { identifier: "ida", password: PASSWORD });
+  const metadata = [bearer(tokens.accessToken)];
+  const account = await callGrpc(secured, accounts, "GetAccount", {}, { metadata }).ended;
+  expect(account.value).toMatchObject({ user: { username: "ida" } });
+  const { value: fresh } = await over("Refresh", { refreshToken: tokens.refreshToken });
+  const { value: ended } = await over("Logout", { refreshToken: fresh.refreshToken });
+  const denied = await over("Authorize", { accessToken: fresh.accessToken, minRevision: ended.revision });
+  expect(denied.value).toMatchObject({ denied: { reason: "DENIAL_REASON_SESSION_REVOKED" } });
+  const refused = await over("Refresh", { refreshToken: tokens.refreshToken });
+  expect(refused.error).toMatchObject({ code: status.UNAUTHENTICATED });
+  expect(detailsOf(refused.error)).toContainEqual(expect.objectContaining({ reason: "ERROR_REASON_SESSION_ENDED" }));
+  const trusting = connectOverTls(tls.address, tls.certFile);
+  for (const wrong of [trusting, connectTo(tls.address)]) {
+    const { error } = await callGrpc(wrong, auth, "Authorize", {}, { deadline: Date.now() + 5_000 }).ended;
+    expect(error).toMatchObject({ code: status.UNAVAILABLE });
+    wrong.close();
+  }
+  secured.close();
+  await tls.close();
+});
+
+it("a service over mTLS, by its certificate alone; and nobody without one", async () => {
+  const tls = await startTlsTarget({ mutual: true });
+  const orders = connectOverTls(tls.address, tls.caFile, tls);
+  expect((await callGrpc(orders, admin, "ListUsers", {}).ended).value).toMatchObject({});
+  const { error } = await callGrpc(orders, admin, "ListRoles", {}).ended;
+  expect(error).toMatchObject({ code: status.PERMISSION_DENIED });
+  const nobody = connectOverTls(tls.address, tls.caFile);
+  const refused = await callGrpc(nobody, auth, "Authorize", {}, { deadline: Date.now() + 5_000 }).ended;
+  expect(refused.error).toMatchObject({ code: status.UNAVAILABLE });
+  for (const one of [orders, nobody]) one.close();
+  await tls.close();
 });
 
 it("metadata carries the credential there, and the name of the request back", async () => {

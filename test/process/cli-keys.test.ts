@@ -53,7 +53,7 @@ describe("keys rotate", () => {
     const { code, stdout, stderr } = await run("keys", "rotate");
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(
-      /^sallyport: the next key was published too recently .*; wait (29\d|300) s, or give --now\n$/,
+      /^sallyport: the next key was published too recently .*; wait (29\d|300) s, or force the rotation: sallyport keys rotate --now\n$/,
     );
     expect(await keys()).toEqual(before);
   });

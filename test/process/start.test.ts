@@ -42,6 +42,46 @@ describe("A server that cannot start", () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
+  it("names the address that is not this machine's, or taken, and what to do", async () => {
+    const { port, close } = await listenSomewhere();
+    const refused = await Promise.all([
+      serve({ SALLYPORT_HOST: "192.0.2.1" }),
+      serve({ SALLYPORT_METRICS_ADDRESS: "192.0.2.1:9464" }),
+      serve({ SALLYPORT_METRICS_ADDRESS: `127.0.0.1:${port}` }),
+    ]);
+    close();
+    expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map(() => [1, ""]));
+    const [host, metrics, taken] = refused.map(({ stderr }) => stderr.split("\n").at(-2));
+    expect(host).toBe(
+      "sallyport: cannot listen on 192.0.2.1 port 0: this machine has no such address; set SALLYPORT_HOST to one that it has",
+    );
+    const advice = "set it to an address of this machine and a port that is free";
+    for (const said of [metrics, taken]) {
+      expect(said).toMatch(new RegExp(`^sallyport: cannot listen on SALLYPORT_METRICS_ADDRESS \\(.*\\); ${advice}$`));
+    }
+  });
+
+  it("tells contradictions together with all other faults, for any command", async () => {
+    const contradicting = {
+      SALLYPORT_DATA_DIR: join(folder, "never-made"),
+      SALLYPORT_TLS_CERT_FILE: "server.crt",
+      SALLYPORT_REFRESH_IDLE_TTL_SECONDS: "600",
+      SALLYPORT_REFRESH_ABSOLUTE_TTL_SECONDS: "60",
+      SALLYPORT_METRICS: "off",
+      SALLYPORT_METRICS_ADDRESS: "127.0.0.1:9464",
+      SALLYPORT_AUTHORIZE_CALLERS: "everybody",
+      SALLYPORT_TLS_CERTFILE: "server.crt",
+    };
+    for (const args of [["serve"], ["users", "list"], ["migrate"], ["doctor"]]) {
+      const { code, stdout, stderr } = await runCommand(args, contradicting);
+      expect([code, stdout]).toEqual([2, ""]);
+      expect(stderr).toMatch(/^sallyport: the settings are wrong:\n( {2}SALLYPORT_.+\n){5}$/);
+      expect(stderr).toContain("SALLYPORT_TLS_KEY_FILE must be set where SALLYPORT_TLS_CERT_FILE is");
+      expect(stderr).toContain("SALLYPORT_TLS_CERTFILE: there is no such setting");
+    }
+    expect(() => readFileSync(join(folder, "never-made"))).toThrow("ENOENT");
+  });
+
   it("tells all faults of the settings at once, but not what was in them, and touches nothing", async () => {
     const nowhere = join(folder, "never-made");
     const { code, stdout, stderr } = await serve({

@@ -144,7 +144,10 @@ describe("A SQLite store", () => {
 
   it("says so if the folder cannot be made", async () => {
     writeFileSync(join(folder, "data"), "in the way");
-    await expect(open()).rejects.toThrow(/EEXIST|ENOTDIR/);
+    await expect(open()).rejects.toMatchObject({
+      name: "UnusableDatabase",
+      message: expect.stringMatching(/sallyport\.db cannot be used: a folder above it is none, but a file$/),
+    });
   });
 
   it("keeps what was written when its process dies without closing", async () => {

@@ -28,7 +28,12 @@ export async function workOn<T>(
 }
 
 /** Makes an account with its usual password; its id. */
-export async function addUser(dataDir: string, username: string, roles: readonly string[]): Promise<string> {
+export async function addUser(
+  dataDir: string,
+  username: string,
+  roles: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const account = { username, password: passwordOf(username), email: "", roles };
-  return workOn(dataDir, async ({ createUser }) => (await createUser(account)).id);
+  return workOn(dataDir, async ({ createUser }) => (await createUser(account)).id, settings);
 }

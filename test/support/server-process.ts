@@ -18,9 +18,12 @@ export type ServerProcess = {
   readonly end: (signal: NodeJS.Signals) => Promise<{ readonly code: number | null; readonly signal: string | null }>;
 };
 
-/** Starts `sallyport serve` and waits until it listens. */
-export async function startServerProcess(settings: Readonly<Record<string, string>>): Promise<ServerProcess> {
-  const child = startCommand(["serve"], settings);
+/** Starts `sallyport serve` and waits until it listens; `under` is a program that runs it, with its arguments. */
+export async function startServerProcess(
+  settings: Readonly<Record<string, string>>,
+  under: readonly string[] = [],
+): Promise<ServerProcess> {
+  const child = startCommand(["serve"], settings, under);
   const { stdout, stderr } = collect(child);
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout?.on("data", () => {
@@ -43,17 +46,27 @@ export async function startServerProcess(settings: Readonly<Record<string, strin
   };
 }
 
-/** Runs a command to its end, with `input` on standard input. */
-export async function runCommand(args: readonly string[], settings: Readonly<Record<string, string>>, input = "") {
-  const child = startCommand(args, settings);
+/** Runs a command to its end, with `input` on standard input; `under` is a program that runs it. */
+export async function runCommand(
+  args: readonly string[],
+  settings: Readonly<Record<string, string>>,
+  input = "",
+  under: readonly string[] = [],
+) {
+  const child = startCommand(args, settings, under);
   const { stdout, stderr } = collect(child);
   child.stdin?.end(input);
   const [code] = await once(child, "close");
   return { code: Number(code), stdout: stdout(), stderr: stderr() };
 }
 
-function startCommand(args: readonly string[], settings: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, [ENTRY, ...args], { env: commandEnvironment(settings), stdio: "pipe" });
+function startCommand(
+  args: readonly string[],
+  settings: Readonly<Record<string, string>>,
+  under: readonly string[],
+): ChildProcess {
+  const [program = process.execPath, ...words] = [...under, process.execPath, ENTRY, ...args];
+  return spawn(program, words, { env: commandEnvironment(settings), stdio: "pipe" });
 }
 
 /** What a command finds in its environment: the settings of tests and those given, none of whoever runs the tests. */

@@ -134,6 +134,13 @@ describe("The key ring", () => {
   });
 });
 
+describe("The id of a new key", () => {
+  it("never begins with a dash: on a command line it would be an option", async () => {
+    const made = Array.from({ length: 400 }, () => generateSigningKey("EdDSA", "next", 0, masterKeys));
+    expect((await Promise.all(made)).map(({ kid }) => kid)).not.toContainEqual(expect.stringMatching(/^-/));
+  });
+});
+
 describe("The published key set", () => {
   it.each<SigningAlgorithm>(["ES256", "EdDSA", "RS256"])("holds no private member of an %s key", async (algorithm) => {
     const key = await generateSigningKey(algorithm, "active", 0, masterKeys);

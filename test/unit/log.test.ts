@@ -48,3 +48,28 @@ describe("Of what is said in a log", () => {
     expect(written("a\u001b[2J\u009b\u202e\u{e0001}", true)).toContain("a\\u001b[2J\\u009b\\u202e\\udb40\\udc01");
   });
 });
+
+describe("The line of a call", () => {
+  it("is the one that any other way of saying it would have written", () => {
+    const said: string[] = [];
+    const log = createLog({ level: "info", isTerminal: false, destination: { write: (line) => void said.push(line) } });
+    const fields = {
+      event: "request",
+      rpc: "a/B",
+      reason: null,
+      duration_ms: 3,
+      peer: "[::1]:5",
+      subject: 'x\u009b"\\',
+    };
+    log.frequent(fields);
+    log.info(fields);
+    const [frequent, info] = said.map((line) => line.replace(/"time":"[^"]+"/, ""));
+    expect(frequent).toBe(info);
+  });
+
+  it("is not said above its level", () => {
+    const said: string[] = [];
+    createLog({ level: "warn", destination: { write: (line) => void said.push(line) } }).frequent({ event: "request" });
+    expect(said).toEqual([]);
+  });
+});

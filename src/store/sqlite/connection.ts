@@ -1,8 +1,8 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { makeDatabaseFile } from "./database-file.ts";
 import { isSqliteError } from "./outage.ts";
+import { explainFault, UnusableDatabase } from "./unusable.ts";
 
 /** The oldest library without the WAL-reset bug, which could lose a commit. */
 const OLDEST = [3, 51, 3] as const;
@@ -17,21 +17,15 @@ const RETRY_MS = 5;
 /** An open SQLite file. */
 export type Connection = Database.Database;
 
-/** A file that cannot serve as the database; the message says why and what to do. */
-export class UnusableDatabase extends Error {
-  override readonly name = "UnusableDatabase";
-}
-
 /**
  * Opens a connection with our guarantees: write-ahead log, `synchronous=FULL` (a
  * commit is on disk when it returns), foreign keys. Makes the file if there is none.
- * @throws UnusableDatabase if the library is too old, or the file is damaged or another application's.
+ * @throws UnusableDatabase if the library is too old, or the file cannot be written, is damaged or another
+ * application's.
  */
 export async function openConnection(file: string): Promise<Connection> {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  // SQLite would make it readable by others; what it makes beside it takes the same mode.
-  closeSync(openSync(file, "a", 0o600));
-  const connection = new Database(file);
+  makeDatabaseFile(file);
+  const connection = open(file);
   try {
     refuseOldLibrary(connection);
     connection.pragma(`busy_timeout = ${PATIENT_MS}`);
@@ -43,15 +37,16 @@ export async function openConnection(file: string): Promise<Connection> {
     return connection;
   } catch (error) {
     connection.close();
-    throw explainDamage(error, file);
+    throw explainFault(error, file);
   }
 }
 
-/** What to say of a file that SQLite cannot make sense of; any other error as it is. */
-export function explainDamage(error: unknown, file: string): unknown {
-  if (!isSqliteError(error, /^SQLITE_(NOTADB|CORRUPT)/)) return error;
-  const advice = "restore it from a backup, or set SALLYPORT_DATA_DIR to another folder";
-  return new UnusableDatabase(`${file} is damaged, or no SQLite database at all; ${advice}`, { cause: error });
+function open(file: string): Connection {
+  try {
+    return new Database(file);
+  } catch (error) {
+    throw explainFault(error, file);
+  }
 }
 
 /** The version of the SQLite library, and whether it is too old to be trusted. */

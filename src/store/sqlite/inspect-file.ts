@@ -1,6 +1,8 @@
+import { accessSync, constants, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { MIGRATION_NAMES } from "../migrate.ts";
 import { APPLICATION_ID, libraryVersion } from "./connection.ts";
+import { explainFault, UnusableDatabase } from "./unusable.ts";
 
 /** What a look at a database file tells. */
 export type FileReport = {
@@ -19,6 +21,27 @@ export type FileReport = {
   /** Encrypted keys. */
   readonly jwes: readonly string[];
 };
+
+/** Looks through the whole file, if there is one, for damage. @throws UnusableDatabase if there is any. */
+export function refuseDamage(file: string): void {
+  let said: unknown;
+  try {
+    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return;
+    // Of a file that is not for writing, a look alone would leave files beside it that are not either.
+    accessSync(file, constants.R_OK | constants.W_OK);
+    const connection = new Database(file, { readonly: true, fileMustExist: true });
+    try {
+      said = connection.pragma("quick_check(1)", { simple: true });
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    throw explainFault(error, file);
+  }
+  if (said !== "ok") throw new UnusableDatabase(`${file} is damaged (${said}); ${RESTORE}`);
+}
+
+const RESTORE = "restore it from a backup and run `sallyport restored`, or set SALLYPORT_DATA_DIR to another folder";
 
 /** Looks at a database file without changing it. @throws what SQLite says of a file that it cannot read. */
 export function inspectFile(file: string): FileReport {

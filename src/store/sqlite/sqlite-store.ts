@@ -9,10 +9,11 @@ import type { Clock } from "../../lib/clock.ts";
 import { migrate } from "../migrate.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Store, Tx } from "../store.ts";
-import { type Connection, explainDamage, openConnection } from "./connection.ts";
+import { type Connection, openConnection } from "./connection.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import { refusalOf } from "./outage.ts";
+import { explainFault } from "./unusable.ts";
 
 /** While SQLite waits for a lock the event loop stands still: readers wait for moments, the writer not at all. */
 const READER_BUSY_TIMEOUT_MS = 20;
@@ -43,7 +44,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     return createStore({ groups: createGroupCommit(writer, lockPatienceMs), writer, db, reader, clock });
   } catch (error) {
     writer.close();
-    throw explainDamage(error, file);
+    throw explainFault(error, file);
   }
 }
 
@@ -53,7 +54,7 @@ export async function migrateSqliteFile(file: string): Promise<readonly string[]
   try {
     return await migrate(new Kysely<Schema>({ dialect: sqliteDialect(connection) }));
   } catch (error) {
-    throw explainDamage(error, file);
+    throw explainFault(error, file);
   } finally {
     connection.close();
   }

@@ -66,7 +66,10 @@ func dial(t *testing.T, address string, options ...grpc.DialOption) *grpc.Client
 }
 
 func newGrpcClient(t *testing.T, address string) client {
-	connection := dial(t, address)
+	return grpcClientOver(dial(t, address))
+}
+
+func grpcClientOver(connection *grpc.ClientConn) client {
 	return grpcClient{authv1.NewAuthServiceClient(connection), authv1.NewAccountServiceClient(connection)}
 }
 
@@ -106,7 +109,10 @@ func newConnectClient(address string, options ...connect.ClientOption) client {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	over := &http.Client{Transport: &http.Transport{Protocols: protocols}}
-	url := "http://" + address
+	return connectClientOver(over, "http://"+address, options...)
+}
+
+func connectClientOver(over *http.Client, url string, options ...connect.ClientOption) client {
 	return connectClient{
 		authv1connect.NewAuthServiceClient(over, url, options...),
 		authv1connect.NewAccountServiceClient(over, url, options...),

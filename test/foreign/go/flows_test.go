@@ -60,32 +60,35 @@ func expect[T comparable](t *testing.T, got, want T) {
 }
 
 func TestSession(t *testing.T) {
-	forEachClient(t, target, func(t *testing.T, c client) {
-		tokens := welcome(t, c)
-		access := tokens.AccessToken
-		account, err := c.account(t.Context(), access)
-		if err != nil {
-			t.Fatal(err)
-		}
-		expect(t, account.User.Username, tokens.User.Username)
-		granted := "GRANTED " + tokens.User.Id
-		expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, AnyRole: []string{"user"}}), granted)
-		expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, AnyRole: []string{"admin"}}),
-			"DENIAL_REASON_ROLE_MISSING NEXT_STEP_NONE [admin]")
-		expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, AllPermissions: []string{"orders:read"}}),
-			"DENIAL_REASON_PERMISSION_MISSING NEXT_STEP_NONE [orders:read]")
-		expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, Audience: "orders"}),
-			"DENIAL_REASON_AUDIENCE_MISMATCH NEXT_STEP_NONE []")
-		ended, err := c.logout(t.Context(), &authv1.LogoutRequest{RefreshToken: tokens.RefreshToken})
-		if err != nil {
-			t.Fatal(err)
-		}
-		expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, MinRevision: ended.Revision}),
-			"DENIAL_REASON_SESSION_REVOKED NEXT_STEP_LOG_IN []")
-		_, err = c.refresh(t.Context(), &authv1.RefreshRequest{RefreshToken: tokens.RefreshToken})
-		expect(t, refusalOf(t, err),
-			refusal{codes.Unauthenticated, "ERROR_REASON_SESSION_ENDED", "sallyport", "NEXT_STEP_LOG_IN", ""})
-	})
+	forEachClient(t, target, session)
+}
+
+// session is one from signup to logout.
+func session(t *testing.T, c client) {
+	tokens := welcome(t, c)
+	access := tokens.AccessToken
+	account, err := c.account(t.Context(), access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, account.User.Username, tokens.User.Username)
+	granted := "GRANTED " + tokens.User.Id
+	expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, AnyRole: []string{"user"}}), granted)
+	expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, AnyRole: []string{"admin"}}),
+		"DENIAL_REASON_ROLE_MISSING NEXT_STEP_NONE [admin]")
+	expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, AllPermissions: []string{"orders:read"}}),
+		"DENIAL_REASON_PERMISSION_MISSING NEXT_STEP_NONE [orders:read]")
+	expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, Audience: "orders"}),
+		"DENIAL_REASON_AUDIENCE_MISMATCH NEXT_STEP_NONE []")
+	ended, err := c.logout(t.Context(), &authv1.LogoutRequest{RefreshToken: tokens.RefreshToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, verdict(t, c, &authv1.AuthorizeRequest{AccessToken: access, MinRevision: ended.Revision}),
+		"DENIAL_REASON_SESSION_REVOKED NEXT_STEP_LOG_IN []")
+	_, err = c.refresh(t.Context(), &authv1.RefreshRequest{RefreshToken: tokens.RefreshToken})
+	expect(t, refusalOf(t, err),
+		refusal{codes.Unauthenticated, "ERROR_REASON_SESSION_ENDED", "sallyport", "NEXT_STEP_LOG_IN", ""})
 }
 
 func TestRefusals(t *testing.T) {

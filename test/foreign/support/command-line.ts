@@ -7,16 +7,26 @@ import { startTarget, type Target } from "./target.ts";
 export type Answer = { readonly message: JsonObject } | { readonly code: string; readonly told: string };
 
 /** Calls `Service/Method` of `sallyport.auth.v1` with a JSON message and headers. */
-export type Call = (target: Target, method: string, message: JsonObject, headers: readonly string[]) => Promise<Answer>;
+export type Call<T extends Target = Target> = (
+  target: T,
+  method: string,
+  message: JsonObject,
+  headers: readonly string[],
+) => Promise<Answer>;
 
 const PASSWORD = "kites over the harbour";
 
-/** Generates the tests of a client. */
+/** Generates the tests of a client, on a server in cleartext. */
 export function describeCommandLine(name: string, call: Call): void {
+  describeCommandLineOn(startTarget, name, call);
+}
+
+/** Generates the tests of a client, on a server that is started thus. */
+export function describeCommandLineOn<T extends Target>(start: () => Promise<T>, name: string, call: Call<T>): void {
   describe(name, () => {
-    let target: Target;
+    let target: T;
     beforeAll(async () => {
-      target = await startTarget();
+      target = await start();
     });
     afterAll(() => target.close());
 

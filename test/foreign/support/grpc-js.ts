@@ -1,4 +1,5 @@
 /** The stock gRPC client of Node with its stock loader: no generated code, nothing of ours between. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { type AnyDefinition, loadSync, type MessageTypeDefinition, type PackageDefinition } from "@grpc/proto-loader";
@@ -31,6 +32,14 @@ export function serviceIn(definitions: PackageDefinition, name: string): Service
 /** A client of 127.0.0.1. Close it when the test is done. */
 export function connectTo(address: string): Client {
   return new Client(address, credentials.createInsecure());
+}
+
+/** A client over TLS, which shows a certificate if one is given. Close it when the test is done. */
+export function connectOverTls(address: string, caFile: string, own?: { certFile: string; keyFile: string }): Client {
+  const [key, cert] = own === undefined ? [null, null] : [readFileSync(own.keyFile), readFileSync(own.certFile)];
+  // No name of a server may be an address (RFC 6066 section 3).
+  const options = { "grpc.ssl_target_name_override": "localhost" };
+  return new Client(address, credentials.createSsl(readFileSync(caFile), key, cert), options);
 }
 
 type CallOptions = { readonly metadata?: readonly (readonly [string, string])[]; readonly deadline?: number };
