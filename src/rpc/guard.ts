@@ -32,9 +32,8 @@ export type GuardDeps = {
 
 /** The guard over `rules`. */
 export function createGuard({ rules, checker, services, noteServiceUse }: GuardDeps): Interceptor {
-  async function admit(call: Call, rule: Rule | typeof ANY_SERVICE): Promise<Caller | null> {
+  async function admit(call: Call, rule: Rule | typeof ANY_SERVICE): Promise<Caller> {
     const token = bearerToken(call.authorization);
-    if (rule !== ANY_SERVICE && rule.public) return null;
     // Whoever sends a credential wants to be judged by it; the certificate speaks for those who send none.
     const certified = token === "" ? certifiedService(call) : null;
     if (certified !== null) return admitService(certified, rule);
@@ -62,15 +61,21 @@ export function createGuard({ rules, checker, services, noteServiceUse }: GuardD
     return { kind: "service", principal };
   }
 
-  return (next) => async (request) => {
+  return (next) => (request) => {
     const rule = rules.get(request.method);
     if (rule === undefined)
       throw new Refusal("PERMISSION_MISSING", { cause: new Error("a method without an access rule") });
     const call = request.contextValues.get(callKey);
-    const caller = await admit(call, rule);
-    if (caller !== null) call.outcome.subject = idOf(caller);
-    request.contextValues.set(callerKey, caller);
-    return next(request);
+    if (rule !== ANY_SERVICE && rule.public) {
+      // Nobody is asked for, but what is no credential is refused all the same.
+      bearerToken(call.authorization);
+      return next(request);
+    }
+    return admit(call, rule).then((caller) => {
+      call.outcome.subject = idOf(caller);
+      request.contextValues.set(callerKey, caller);
+      return next(request);
+    });
   };
 }
 
