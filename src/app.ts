@@ -10,11 +10,13 @@ import { LIMITS } from "./config.ts";
 import { type Core, type CoreDeps, openCore } from "./core.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { createReadiness } from "./readiness.ts";
+import { USER } from "./roles/built-in.ts";
 import { forServicesOnly, readAccessRules } from "./rpc/access-rules.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createAdminService } from "./rpc/admin-service.ts";
 import { createAuthService } from "./rpc/auth-service.ts";
 import { createAuthorize } from "./rpc/authorize.ts";
+import { createActorOf } from "./rpc/caller.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
 import { createServer } from "./server/server.ts";
 import { openTlsFiles } from "./server/tls.ts";
@@ -105,7 +107,7 @@ export async function createApp(deps: CoreDeps): Promise<App> {
   };
 }
 
-function routesOf(core: Core, { clock }: CoreDeps, metrics: Metrics | null) {
+function routesOf(core: Core, { clock, config }: CoreDeps, metrics: Metrics | null) {
   const { store, knowledge, pageTokens, checker, waitForRevision, standardAudience } = core;
   const { signup, login, refresh, logout, revokeOwnSession } = core;
   const { createUser, assignRoles, accountState, userSessions, roleDefinitions, services } = core;
@@ -132,6 +134,7 @@ function routesOf(core: Core, { clock }: CoreDeps, metrics: Metrics | null) {
         pageTokens,
         knowledge,
         clock,
+        actorOf: createActorOf({ roles: knowledge.roles, freeRoles: new Set([USER, ...config.signupRoles]) }),
       }),
     );
   };

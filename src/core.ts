@@ -21,6 +21,7 @@ import { createCommit } from "./revocations/commit.ts";
 import { ensureLog } from "./revocations/ensure-log.ts";
 import { createLogFollower } from "./revocations/log-follower.ts";
 import { createWaitForRevision } from "./revocations/wait-for-revision.ts";
+import type { Actor } from "./roles/actor.ts";
 import { createRoleAssignment } from "./roles/assign-roles.ts";
 import { createRoleDefinitions } from "./roles/role-definitions.ts";
 import { createServiceUse } from "./services/service-use.ts";
@@ -166,9 +167,9 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
       roleDefinitions: createRoleDefinitions({ commit, audit, maxAccessTtlMs: keys.maxAccessTtlMs }),
       services: createServices({ commit, audit, random }),
       serviceUse,
-      rotateKeys: (force: boolean, actorId: string | null) => rotateKeys(keyChange, force, actorId),
-      withdrawKey: (kid: string, actorId: string | null) => withdrawKey(keyChange, kid, actorId),
-      rewrapKeys: () => rewrapKeys({ store, masterKeys }),
+      rotateKeys: (force: boolean, actor: Actor) => rotateKeys(keyChange, force, actor),
+      withdrawKey: (kid: string, actor: Actor) => withdrawKey(keyChange, kid, actor),
+      rewrapKeys: (actor: Actor) => rewrapKeys(keyLife, actor),
       declareRestored: () => declareRestored(keyLife),
       async close() {
         follower.stop();

@@ -31,6 +31,7 @@ export type AuditKind =
   | "keys_created"
   | "keys_rotated"
   | "key_withdrawn"
+  | "keys_rewrapped"
   | "restored"
   | "service_created"
   | "service_revoked";

@@ -90,7 +90,7 @@ async function withdraw(kid: string): Promise<void> {
 }
 
 async function rewrap(): Promise<void> {
-  const count = await withCore((core) => core.rewrapKeys());
+  const count = await withCore((core) => core.rewrapKeys(null));
   say(`${count} keys are encrypted under the first master key`);
 }
 

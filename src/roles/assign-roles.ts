@@ -9,8 +9,9 @@ import { voidPrivileges } from "../revocations/entries.ts";
 import { rolesNamed } from "../store/queries/roles.ts";
 import { lockUser, replaceRoles, type UserRow } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
-import { type Actor, refuseForeignRoles } from "./actor.ts";
-import { ADMIN, refuseLastAdmin } from "./last-admin.ts";
+import { type Actor, onBehalfOf, refuseForeignRoles } from "./actor.ts";
+import { ADMIN } from "./built-in.ts";
+import { refuseLastAdmin } from "./last-admin.ts";
 
 /**
  * Replaces the roles of a user.
@@ -24,7 +25,7 @@ export type AssignRoles = (
 
 /** An {@link AssignRoles}. */
 export function createRoleAssignment(deps: { readonly commit: Commit; readonly audit: Audit }): AssignRoles {
-  return (userId, roles, actor) => deps.commit((tx) => assign(tx, userId, roles, actor));
+  return (userId, roles, actor) => deps.commit(onBehalfOf(actor, (tx) => assign(tx, userId, roles, actor)));
 
   async function assign(tx: Tx, userId: string, roles: readonly string[], actor: Actor) {
     const user = await lockUser(tx, userId);

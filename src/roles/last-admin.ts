@@ -1,9 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { isHeldByAnother, type UserRow } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
-
-/** The role that holds every permission. */
-export const ADMIN = "admin";
+import { ADMIN } from "./built-in.ts";
 
 /** Refuses to take `admin` away from the only active user who holds it. @throws Refusal LAST_ADMIN. */
 export async function refuseLastAdmin({ db }: Tx, user: UserRow): Promise<void> {

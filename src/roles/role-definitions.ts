@@ -17,8 +17,8 @@ import {
   saveRole,
 } from "../store/queries/roles.ts";
 import type { Tx } from "../store/store.ts";
-import { type Actor, refuseEscalation } from "./actor.ts";
-import { ADMIN } from "./last-admin.ts";
+import { type Actor, onBehalfOf, refuseEscalation } from "./actor.ts";
+import { ADMIN } from "./built-in.ts";
 
 /** As many roles as a snapshot carries with ease. */
 const MAX_ROLES = 500;
@@ -76,8 +76,8 @@ export function createRoleDefinitions({ commit, audit, maxAccessTtlMs }: RoleDef
     async set(name, permissions, actor) {
       if (name === ADMIN) throw new Refusal("ROLE_BUILT_IN");
       refuseEscalation(actor, permissions);
-      return commit((tx) => save(tx, name, permissions, actor));
+      return commit(onBehalfOf(actor, (tx) => save(tx, name, permissions, actor)));
     },
-    delete: (name, actor) => commit((tx) => bury(tx, name, actor)),
+    delete: (name, actor) => commit(onBehalfOf(actor, (tx) => bury(tx, name, actor))),
   };
 }

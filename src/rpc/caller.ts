@@ -14,13 +14,25 @@ export function userOf({ values }: HandlerContext): Principal {
 }
 
 /** Whoever calls, as one who changes things and may hand out only what it holds. */
-export function actorOf({ values }: HandlerContext, roles: Pick<RoleTable, "grants" | "has">): NonNullable<Actor> {
-  const caller = values.get(callerKey);
-  if (caller === null) throw new Error("a guarded RPC was called by nobody");
-  return {
-    id: idOf(caller),
-    holds: (grant) => holds(caller, grant, roles),
-    hasRole: (role) => caller.kind === "user" && roles.has(role) && caller.principal.roles.includes(role),
+export type ActorOf = (context: Pick<HandlerContext, "values">) => NonNullable<Actor>;
+
+/** An {@link ActorOf}; `freeRoles` are those that anybody may have, and so anybody may give. */
+export function createActorOf(deps: {
+  readonly roles: Pick<RoleTable, "grants" | "has">;
+  readonly freeRoles: ReadonlySet<string>;
+}): ActorOf {
+  const { roles, freeRoles } = deps;
+  return function actorOf({ values }) {
+    const caller = values.get(callerKey);
+    if (caller === null) throw new Error("a guarded RPC was called by nobody");
+    const own = caller.kind === "user" ? caller.principal.roles : [];
+    return {
+      id: idOf(caller),
+      sessionId: caller.kind === "user" ? caller.principal.sessionId : null,
+      roles: own,
+      holds: (grant) => holds(caller, grant, roles),
+      mayGive: (role) => freeRoles.has(role) || (roles.has(role) && own.includes(role)),
+    };
   };
 }
 

@@ -11,7 +11,7 @@ import type { Random } from "../lib/random.ts";
 import { sha256 } from "../lib/sha256.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceService } from "../revocations/entries.ts";
-import { type Actor, refuseEscalation } from "../roles/actor.ts";
+import { type Actor, onBehalfOf, refuseEscalation } from "../roles/actor.ts";
 import { findLiveService, insertService, revokeService, type ServiceRow } from "../store/queries/services.ts";
 import type { Tx } from "../store/store.ts";
 
@@ -27,7 +27,7 @@ export type Services = {
     actor: Actor,
   ) => Promise<{ readonly revision: number; readonly service: ServiceRow; readonly apiKey: string }>;
   /** Ends a credential. @throws Refusal SERVICE_NOT_FOUND. */
-  readonly revoke: (name: string, actorId: string | null) => Promise<{ readonly revision: number }>;
+  readonly revoke: (name: string, actor: Actor) => Promise<{ readonly revision: number }>;
 };
 
 /** {@link Services} in the database. */
@@ -48,13 +48,13 @@ export function createServices(deps: {
     return { revision, service: made };
   }
 
-  async function end(tx: Tx, name: string, actor: string | null) {
+  async function end(tx: Tx, name: string, actor: Actor) {
     const service = await findLiveService(tx.db, name);
     if (service === null) throw new Refusal("SERVICE_NOT_FOUND");
     await revokeService(tx, service.id);
     const revision = await announceService(tx, service.id);
     const details = { service: service.id, name };
-    await audit.record(tx, { kind: "service_revoked", actor, details });
+    await audit.record(tx, { kind: "service_revoked", actor: actor?.id ?? null, details });
     return { revision };
   }
 
@@ -71,8 +71,8 @@ export function createServices(deps: {
         last_used_at: null,
         revoked_at: null,
       };
-      return { ...(await commit((tx) => insert(tx, service, permissions, actor))), apiKey };
+      return { ...(await commit(onBehalfOf(actor, (tx) => insert(tx, service, permissions, actor)))), apiKey };
     },
-    revoke: (name, actorId) => commit((tx) => end(tx, name, actorId)),
+    revoke: (name, actor) => commit(onBehalfOf(actor, (tx) => end(tx, name, actor))),
   };
 }

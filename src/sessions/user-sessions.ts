@@ -3,6 +3,7 @@ import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
+import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { presentRevision } from "../store/queries/revocations.ts";
 import { findSession, lockSession, openSessions, type SessionRow } from "../store/queries/sessions.ts";
 import { lockUser } from "../store/queries/users.ts";
@@ -11,11 +12,11 @@ import type { Tx } from "../store/store.ts";
 /** Ends sessions that are not over; each tells the revision from which everybody knows. */
 export type UserSessionRevocation = {
   /** @throws Refusal SESSION_NOT_FOUND. */
-  readonly revoke: (sessionId: string, actorId: string) => Promise<{ readonly revision: number }>;
+  readonly revoke: (sessionId: string, actor: Actor) => Promise<{ readonly revision: number }>;
   /** Ends every session of a user. @throws Refusal USER_NOT_FOUND. */
   readonly revokeAll: (
     userId: string,
-    actorId: string,
+    actor: Actor,
   ) => Promise<{ readonly revision: number; readonly endedCount: number }>;
 };
 
@@ -26,14 +27,15 @@ export function createUserSessionRevocation(deps: {
 }): UserSessionRevocation {
   const { commit, audit } = deps;
 
-  async function end(tx: Tx, session: SessionRow, actor: string): Promise<number | null> {
+  async function end(tx: Tx, session: SessionRow, actor: Actor): Promise<number | null> {
     const ended = await endSession(tx, session);
-    const event = { kind: "session_revoked", userId: session.user_id, sessionId: session.id, actor } as const;
-    if (ended !== null) await audit.record(tx, event);
+    const { id: sessionId, user_id: userId } = session;
+    if (ended !== null)
+      await audit.record(tx, { kind: "session_revoked", userId, sessionId, actor: actor?.id ?? null });
     return ended;
   }
 
-  async function revoke(tx: Tx, sessionId: string, actor: string) {
+  async function revoke(tx: Tx, sessionId: string, actor: Actor) {
     const found = await findSession(tx.db, sessionId);
     if (found === null) throw new Refusal("SESSION_NOT_FOUND");
     // Everybody locks the user first, then the session.
@@ -43,7 +45,7 @@ export function createUserSessionRevocation(deps: {
     return { revision: ended ?? (await presentRevision(tx.db)) };
   }
 
-  async function revokeAll(tx: Tx, userId: string, actor: string) {
+  async function revokeAll(tx: Tx, userId: string, actor: Actor) {
     if ((await lockUser(tx, userId)) === null) throw new Refusal("USER_NOT_FOUND");
     const sessions = await openSessions(tx.db, userId);
     for (const session of sessions) await end(tx, session, actor);
@@ -51,7 +53,7 @@ export function createUserSessionRevocation(deps: {
   }
 
   return {
-    revoke: (sessionId, actorId) => commit((tx) => revoke(tx, sessionId, actorId)),
-    revokeAll: (userId, actorId) => commit((tx) => revokeAll(tx, userId, actorId)),
+    revoke: (sessionId, actor) => commit(onBehalfOf(actor, (tx) => revoke(tx, sessionId, actor))),
+    revokeAll: (userId, actor) => commit(onBehalfOf(actor, (tx) => revokeAll(tx, userId, actor))),
   };
 }

@@ -9,6 +9,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceKeys } from "../revocations/entries.ts";
+import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
 import { readMeta, writeMeta } from "../store/queries/meta.ts";
 import type { Queries, Store, Tx } from "../store/store.ts";
@@ -77,24 +78,26 @@ export type Rotation = {
  * one. `force` does so even while a verifier may not yet have seen the next key.
  * @throws Refusal NEXT_KEY_TOO_NEW.
  */
-export async function rotateKeys(deps: KeyChangeDeps, force: boolean, actor: string | null): Promise<Rotation> {
+export async function rotateKeys(deps: KeyChangeDeps, force: boolean, actor: Actor): Promise<Rotation> {
   const { commit, masterKeys, algorithm, jwksCacheLifeMs, audit, clock } = deps;
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
-  return commit(async (tx) => {
-    const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
-    const active = inState(keys, "active");
-    const next = inState(keys, "next");
-    const waitMs = next.created_at + jwksCacheLifeMs - tx.now;
-    if (waitMs > 0 && !force) throw tooNew(waitMs);
-    const maxAccessTtlMs = await longestAccessTtl(tx.db);
-    await updateKey(tx.db, active.kid, { state: "retired", expires_at: tx.now + HANDOVER_MS + maxAccessTtlMs });
-    await updateKey(tx.db, next.kid, { state: "active" });
-    await insertKeys(tx.db, [{ ...fresh, created_at: tx.now }]);
-    const revision = await announceKeys(tx, next.kid, maxAccessTtlMs);
-    const kids = { active: next.kid, next: fresh.kid, retired: active.kid };
-    await audit.record(tx, { kind: "keys_rotated", actor, details: kids });
-    return { ...kids, revision };
-  });
+  return commit(
+    onBehalfOf(actor, async (tx) => {
+      const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
+      const active = inState(keys, "active");
+      const next = inState(keys, "next");
+      const waitMs = next.created_at + jwksCacheLifeMs - tx.now;
+      if (waitMs > 0 && !force) throw tooNew(waitMs);
+      const maxAccessTtlMs = await longestAccessTtl(tx.db);
+      await updateKey(tx.db, active.kid, { state: "retired", expires_at: tx.now + HANDOVER_MS + maxAccessTtlMs });
+      await updateKey(tx.db, next.kid, { state: "active" });
+      await insertKeys(tx.db, [{ ...fresh, created_at: tx.now }]);
+      const revision = await announceKeys(tx, next.kid, maxAccessTtlMs);
+      const kids = { active: next.kid, next: fresh.kid, retired: active.kid };
+      await audit.record(tx, { kind: "keys_rotated", actor: actor?.id ?? null, details: kids });
+      return { ...kids, revision };
+    }),
+  );
 }
 
 function tooNew(waitMs: number): Refusal {

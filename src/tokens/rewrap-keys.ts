@@ -1,6 +1,15 @@
+import type { Audit } from "../audit/audit.ts";
+import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { listKeys, replaceEncryption } from "../store/queries/keys.ts";
 import type { Store } from "../store/store.ts";
 import type { MasterKeys } from "./master-key.ts";
+
+/** What it takes to rewrap. */
+export type RewrapKeysDeps = {
+  readonly store: Pick<Store, "read" | "write">;
+  readonly masterKeys: MasterKeys;
+  readonly audit: Audit;
+};
 
 /**
  * Encrypts every key in the database under the first master key, so that the
@@ -8,19 +17,19 @@ import type { MasterKeys } from "./master-key.ts";
  * @returns how many keys were rewrapped.
  * @throws MasterKeyError if a key is under none of the master keys.
  */
-export async function rewrapKeys(deps: {
-  readonly store: Pick<Store, "read" | "write">;
-  readonly masterKeys: MasterKeys;
-}): Promise<number> {
-  const { store, masterKeys } = deps;
+export async function rewrapKeys(deps: RewrapKeysDeps, actor: Actor): Promise<number> {
+  const { store, masterKeys, audit } = deps;
   const rows = await store.read(listKeys);
   const rewrapped = await Promise.all(
     rows.map(async ({ kid, private_jwe: from }) => {
       return { kid, from, to: await masterKeys.encrypt(await masterKeys.decrypt(from)) };
     }),
   );
-  await store.write(async ({ db }) => {
-    for (const { kid, from, to } of rewrapped) await replaceEncryption(db, kid, from, to);
+  const work = onBehalfOf(actor, async (tx) => {
+    for (const { kid, from, to } of rewrapped) await replaceEncryption(tx.db, kid, from, to);
+    const details = { keys: rewrapped.length };
+    await audit.record(tx, { kind: "keys_rewrapped", actor: actor?.id ?? null, details });
   });
+  await store.write(work);
   return rewrapped.length;
 }

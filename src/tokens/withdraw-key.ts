@@ -4,6 +4,7 @@
  */
 import { Refusal } from "../errors.ts";
 import { announceKeys } from "../revocations/entries.ts";
+import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { deleteKey, insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
 import type { Tx } from "../store/store.ts";
 import { type KeyChangeDeps, longestAccessTtl } from "./key-life.ts";
@@ -17,19 +18,25 @@ import { generateSigningKey } from "./key-material.ts";
 export async function withdrawKey(
   { commit, masterKeys, algorithm, audit, clock }: KeyChangeDeps,
   kid: string,
-  actor: string | null,
+  actor: Actor,
 ): Promise<{ readonly revision: number }> {
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
-  return commit(async (tx) => {
-    const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
-    const doomed = keys.find((key) => key.kid === kid);
-    if (doomed === undefined) throw new Refusal("KEY_NOT_FOUND");
-    await deleteKey(tx.db, kid);
-    await replace(tx, doomed, keys, fresh);
-    const revision = await announceKeys(tx, kid, await longestAccessTtl(tx.db));
-    await audit.record(tx, { kind: "key_withdrawn", actor, details: { kid, state: doomed.state } });
-    return { revision };
-  });
+  return commit(
+    onBehalfOf(actor, async (tx) => {
+      const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
+      const doomed = keys.find((key) => key.kid === kid);
+      if (doomed === undefined) throw new Refusal("KEY_NOT_FOUND");
+      await deleteKey(tx.db, kid);
+      await replace(tx, doomed, keys, fresh);
+      const revision = await announceKeys(tx, kid, await longestAccessTtl(tx.db));
+      await audit.record(tx, {
+        kind: "key_withdrawn",
+        actor: actor?.id ?? null,
+        details: { kid, state: doomed.state },
+      });
+      return { revision };
+    }),
+  );
 }
 
 async function replace(tx: Tx, doomed: KeyRow, keys: readonly KeyRow[], fresh: KeyRow): Promise<void> {

@@ -9,14 +9,15 @@ import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import { checkNewPassword } from "../passwords/password-policy.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession, voidPrivileges } from "../revocations/entries.ts";
-import { type Actor, refuseForeignRoles } from "../roles/actor.ts";
+import { type Actor, onBehalfOf, refuseForeignRoles } from "../roles/actor.ts";
 import { refuseLastAdmin } from "../roles/last-admin.ts";
+import { presentRevision } from "../store/queries/revocations.ts";
 import { openSessions } from "../store/queries/sessions.ts";
 import { findUser, lockUser, setPasswordHash, setState, type UserRow } from "../store/queries/users.ts";
 import type { Store, Tx } from "../store/store.ts";
 
-/** An account after a change; `revision` is `null` where nobody need know. */
-export type ChangedAccount = { readonly revision: number | null; readonly user: UserRow };
+/** An account after a change, and the revision from which everybody knows. */
+export type ChangedAccount = { readonly revision: number; readonly user: UserRow };
 
 /** Changes accounts. Each call names the user by id, and who does it: one that holds every role of the user. */
 export type AccountState = {
@@ -50,7 +51,7 @@ export function createAccountState({ read, commit, hasher, audit }: AccountState
 
   async function disable(tx: Tx, userId: string, actor: Actor): Promise<ChangedAccount> {
     const user = await lockReachable(tx, userId, actor);
-    if (user.state === "disabled") return { revision: null, user };
+    if (user.state === "disabled") return { revision: await presentRevision(tx.db), user };
     await refuseLastAdmin(tx, user);
     await setState(tx.db, user.id, "disabled");
     return shutOut(tx, { ...user, state: "disabled" }, "user_disabled", actor);
@@ -58,10 +59,10 @@ export function createAccountState({ read, commit, hasher, audit }: AccountState
 
   async function enable(tx: Tx, userId: string, actor: Actor): Promise<ChangedAccount> {
     const user = await lockReachable(tx, userId, actor);
-    if (user.state === "active") return { revision: null, user };
+    if (user.state === "active") return { revision: await presentRevision(tx.db), user };
     await setState(tx.db, user.id, "active");
     await audit.record(tx, { kind: "user_enabled", userId: user.id, actor: actor?.id ?? null });
-    return { revision: null, user: { ...user, state: "active" } };
+    return { revision: await presentRevision(tx.db), user: { ...user, state: "active" } };
   }
 
   /** Ends every session of the user and voids every token. */
@@ -81,10 +82,10 @@ export function createAccountState({ read, commit, hasher, audit }: AccountState
       refuseUnreachable(user, actor);
       await checkNewPassword(password, user);
       const hash = await hasher.hash(password, signal);
-      return commit((tx) => replacePassword(tx, userId, hash, actor));
+      return commit(onBehalfOf(actor, (tx) => replacePassword(tx, userId, hash, actor)));
     },
-    disable: (userId, actor) => commit((tx) => disable(tx, userId, actor)),
-    enable: (userId, actor) => commit((tx) => enable(tx, userId, actor)),
+    disable: (userId, actor) => commit(onBehalfOf(actor, (tx) => disable(tx, userId, actor))),
+    enable: (userId, actor) => commit(onBehalfOf(actor, (tx) => enable(tx, userId, actor))),
   };
 }
 

@@ -1,12 +1,13 @@
 /**
  * Makes accounts. Owns the canonical forms of names and their uniqueness; does not
- * decide who may make an account, nor with which roles.
+ * decide who may sign up, nor with which roles.
  */
 import type { Audit } from "../audit/audit.ts";
 import { invalidField, Refusal } from "../errors.ts";
 import type { Random } from "../lib/random.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import { checkNewPassword } from "../passwords/password-policy.ts";
+import { type Actor, onBehalfOf, refuseForeignRoles } from "../roles/actor.ts";
 import { rolesNamed } from "../store/queries/roles.ts";
 import { findUser, insertUser, replaceRoles, takenName, type UserRow } from "../store/queries/users.ts";
 import type { Queries, Store, Tx } from "../store/store.ts";
@@ -20,13 +21,13 @@ export type NewUser = {
   /** Empty: none. */
   readonly email: string;
   readonly roles: readonly string[];
-  /** Who makes it, where the trail is to say so; absent for the command line and for those who sign up. */
-  readonly actor?: string;
+  /** Who makes it; `null` for the command line and for those who sign up. */
+  readonly actor?: Actor;
 };
 
 /**
  * Makes an account.
- * @throws Refusal REQUEST_INVALID, PASSWORD_*, USERNAME_TAKEN, EMAIL_TAKEN, ROLE_NOT_FOUND, BUSY, UNAVAILABLE.
+ * @throws Refusal PRIVILEGE_ESCALATION, REQUEST_INVALID, PASSWORD_*, USERNAME_TAKEN, EMAIL_TAKEN, ROLE_NOT_FOUND, BUSY, UNAVAILABLE.
  */
 export type CreateUser = (input: NewUser, signal?: AbortSignal) => Promise<UserRow>;
 
@@ -41,16 +42,17 @@ type Names = { readonly username: string; readonly email: string | null };
 
 /** A {@link CreateUser}. */
 export function createUserCreator({ store, hasher, audit, random }: CreateUserDeps): CreateUser {
-  return async function createUser({ username, password, email, roles, actor }, signal) {
+  return async function createUser({ username, password, email, roles, actor = null }, signal) {
+    refuseForeignRoles(actor, roles);
     const names = { username: preparedUsername(username), email: email === "" ? null : canonicalAddress(email) };
     await checkNewPassword(password, names);
     // Asked again inside the write; here, so that a refusal costs no hash.
     await store.read((db) => refuseTaken(db, names, roles));
     const hash = await hasher.hash(password, signal);
-    return store.write((tx) => insert(tx, names, hash, roles, actor));
+    return store.write(onBehalfOf(actor, (tx) => insert(tx, names, hash, roles, actor)));
   };
 
-  async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[], actor?: string) {
+  async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[], actor: Actor) {
     await refuseTaken(tx.db, names, roles);
     const id = random.id("usr");
     await insertUser(tx.db, {
@@ -63,7 +65,7 @@ export function createUserCreator({ store, hasher, audit, random }: CreateUserDe
       create_time: tx.now,
     });
     await replaceRoles(tx.db, id, roles);
-    await audit.record(tx, { kind: "user_created", userId: id, actor: actor ?? null, details: { roles } });
+    await audit.record(tx, { kind: "user_created", userId: id, actor: actor?.id ?? null, details: { roles } });
     const user = await findUser(tx.db, "id", id);
     if (user === null) throw new Error("a user that was just made is missing");
     return user;

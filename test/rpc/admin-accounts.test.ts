@@ -124,9 +124,9 @@ describe("DisableUser and EnableUser", () => {
 
   it("may be repeated, and then change nothing", async () => {
     const person = await welcome(app, "twice");
-    await clerk.admin.disableUser({ userId: person.userId });
+    const first = await clerk.admin.disableUser({ userId: person.userId });
     const again = await clerk.admin.disableUser({ userId: person.userId });
-    expect([again.user?.state, again.revision]).toEqual([UserState.DISABLED, undefined]);
+    expect([again.user?.state, again.revision]).toEqual([UserState.DISABLED, first.revision]);
     await clerk.admin.enableUser({ userId: person.userId });
     expect((await clerk.admin.enableUser({ userId: person.userId })).user?.state).toBe(UserState.ACTIVE);
   });

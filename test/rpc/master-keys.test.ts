@@ -41,7 +41,7 @@ describe("A database with keys", () => {
     const fresh = randomBytes(32).toString("base64url");
     const both = await startApp({ dataDir, settings: { SALLYPORT_MASTER_KEY: `${fresh},${old}` } });
     const { tokens } = await logIn(both, "ada");
-    expect(await both.beside((core) => core.rewrapKeys())).toBe(3);
+    expect(await both.beside((core) => core.rewrapKeys(null))).toBe(3);
     await both.close();
     await expect(startApp({ dataDir, settings: { SALLYPORT_MASTER_KEY: old } })).rejects.toThrow("under master key");
     const app = await startApp({ dataDir, settings: { SALLYPORT_MASTER_KEY: fresh } });

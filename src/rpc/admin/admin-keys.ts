@@ -1,25 +1,27 @@
 import type { Knowledge } from "../../check/knowledge.ts";
+import type { Actor } from "../../roles/actor.ts";
 import { listKeys } from "../../store/queries/keys.ts";
 import type { Store } from "../../store/store.ts";
 import type { Rotation } from "../../tokens/key-life.ts";
-import { actorOf } from "../caller.ts";
+import type { ActorOf } from "../caller.ts";
 import { toRevision, toSigningKey } from "../messages.ts";
 import type { AdminPart } from "./admin-part.ts";
 
 /** What the RPCs about keys call. */
 export type AdminKeysDeps = {
   readonly read: Store["read"];
-  readonly rotateKeys: (force: boolean, actorId: string) => Promise<Rotation>;
-  readonly withdrawKey: (kid: string, actorId: string) => Promise<{ readonly revision: number }>;
-  readonly rewrapKeys: () => Promise<number>;
-  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+  readonly rotateKeys: (force: boolean, actor: Actor) => Promise<Rotation>;
+  readonly withdrawKey: (kid: string, actor: Actor) => Promise<{ readonly revision: number }>;
+  readonly rewrapKeys: (actor: Actor) => Promise<number>;
+  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly actorOf: ActorOf;
 };
 
 /** `AdminService`: keys. */
 export function createAdminKeys(
   deps: AdminKeysDeps,
 ): AdminPart<"listSigningKeys" | "rotateSigningKeys" | "withdrawSigningKey" | "rewrapKeys"> {
-  const { read, rotateKeys, withdrawKey, rewrapKeys, knowledge } = deps;
+  const { read, rotateKeys, withdrawKey, rewrapKeys, knowledge, actorOf } = deps;
   const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
   return {
     async listSigningKeys() {
@@ -27,15 +29,15 @@ export function createAdminKeys(
       return { keys: keys.filter(({ use }) => use === "access").map(toSigningKey) };
     },
     async rotateSigningKeys({ force }, context) {
-      const { active, next, retired, revision } = await rotateKeys(force, actorOf(context, knowledge.roles).id);
+      const { active, next, retired, revision } = await rotateKeys(force, actorOf(context));
       return { activeKeyId: active, nextKeyId: next, retiredKeyId: retired, revision: revisionOf(revision) };
     },
     async withdrawSigningKey({ keyId }, context) {
-      const { revision } = await withdrawKey(keyId, actorOf(context, knowledge.roles).id);
+      const { revision } = await withdrawKey(keyId, actorOf(context));
       return { revision: revisionOf(revision) };
     },
-    async rewrapKeys() {
-      return { keyCount: await rewrapKeys() };
+    async rewrapKeys(_request, context) {
+      return { keyCount: await rewrapKeys(actorOf(context)) };
     },
   };
 }

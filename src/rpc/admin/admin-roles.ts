@@ -3,7 +3,7 @@ import type { RoleDefinitions } from "../../roles/role-definitions.ts";
 import { listRoles } from "../../store/queries/roles.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageTokens } from "../../tokens/page-token.ts";
-import { actorOf } from "../caller.ts";
+import type { ActorOf } from "../caller.ts";
 import { toRevision, toRole } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
@@ -13,12 +13,13 @@ export type AdminRolesDeps = {
   readonly read: Store["read"];
   readonly roleDefinitions: RoleDefinitions;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly actorOf: ActorOf;
 };
 
 /** `AdminService`: roles. */
 export function createAdminRoles(deps: AdminRolesDeps): AdminPart<"listRoles" | "setRole" | "deleteRole"> {
-  const { read, roleDefinitions, pageTokens, knowledge } = deps;
+  const { read, roleDefinitions, pageTokens, knowledge, actorOf } = deps;
   const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
   return {
     async listRoles(request) {
@@ -32,11 +33,11 @@ export function createAdminRoles(deps: AdminRolesDeps): AdminPart<"listRoles" | 
       return { roles: page.items.map(toRole), nextPageToken: page.nextPageToken };
     },
     async setRole({ name, permissions }, context) {
-      const { revision, role } = await roleDefinitions.set(name, permissions, actorOf(context, knowledge.roles));
+      const { revision, role } = await roleDefinitions.set(name, permissions, actorOf(context));
       return { revision: revisionOf(revision), role: toRole(role) };
     },
     async deleteRole({ name }, context) {
-      const { revision } = await roleDefinitions.delete(name, actorOf(context, knowledge.roles));
+      const { revision } = await roleDefinitions.delete(name, actorOf(context));
       return { revision: revisionOf(revision) };
     },
   };

@@ -3,7 +3,7 @@ import type { Services } from "../../services/services.ts";
 import { listServices } from "../../store/queries/services.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageTokens } from "../../tokens/page-token.ts";
-import { actorOf } from "../caller.ts";
+import type { ActorOf } from "../caller.ts";
 import { toRevision, toServiceCredential } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
@@ -13,14 +13,15 @@ export type AdminServicesDeps = {
   readonly read: Store["read"];
   readonly services: Services;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly actorOf: ActorOf;
 };
 
 /** `AdminService`: service credentials. */
 export function createAdminServices(
   deps: AdminServicesDeps,
 ): AdminPart<"listServices" | "createService" | "revokeService"> {
-  const { read, services, pageTokens, knowledge } = deps;
+  const { read, services, pageTokens, knowledge, actorOf } = deps;
   const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
   return {
     async listServices(request) {
@@ -34,7 +35,7 @@ export function createAdminServices(
       return { services: page.items.map(toServiceCredential), nextPageToken: page.nextPageToken };
     },
     async createService({ name, permissions }, context) {
-      const made = await services.create(name, permissions, actorOf(context, knowledge.roles));
+      const made = await services.create(name, permissions, actorOf(context));
       return {
         service: toServiceCredential(made.service),
         apiKey: made.apiKey,
@@ -42,7 +43,7 @@ export function createAdminServices(
       };
     },
     async revokeService({ name }, context) {
-      const { revision } = await services.revoke(name, actorOf(context, knowledge.roles).id);
+      const { revision } = await services.revoke(name, actorOf(context));
       return { revision: revisionOf(revision) };
     },
   };

@@ -6,7 +6,7 @@ import { listLiveSessions } from "../../store/queries/sessions.ts";
 import { findUser } from "../../store/queries/users.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageTokens } from "../../tokens/page-token.ts";
-import { actorOf } from "../caller.ts";
+import type { ActorOf } from "../caller.ts";
 import { toRevision, toSession } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
@@ -16,7 +16,8 @@ export type AdminSessionsDeps = {
   readonly read: Store["read"];
   readonly userSessions: UserSessionRevocation;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly actorOf: ActorOf;
   readonly clock: Clock;
 };
 
@@ -24,7 +25,7 @@ export type AdminSessionsDeps = {
 export function createAdminSessions(
   deps: AdminSessionsDeps,
 ): AdminPart<"listUserSessions" | "revokeUserSession" | "revokeAllUserSessions"> {
-  const { read, userSessions, pageTokens, knowledge, clock } = deps;
+  const { read, userSessions, pageTokens, knowledge, clock, actorOf } = deps;
   const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
   return {
     async listUserSessions(request) {
@@ -40,11 +41,11 @@ export function createAdminSessions(
       return { sessions: page.items.map((session) => toSession(session, "")), nextPageToken: page.nextPageToken };
     },
     async revokeUserSession({ sessionId }, context) {
-      const { revision } = await userSessions.revoke(sessionId, actorOf(context, knowledge.roles).id);
+      const { revision } = await userSessions.revoke(sessionId, actorOf(context));
       return { revision: revisionOf(revision) };
     },
     async revokeAllUserSessions({ userId }, context) {
-      const { revision, endedCount } = await userSessions.revokeAll(userId, actorOf(context, knowledge.roles).id);
+      const { revision, endedCount } = await userSessions.revokeAll(userId, actorOf(context));
       return { revision: revisionOf(revision), endedCount };
     },
   };

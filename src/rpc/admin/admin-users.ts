@@ -1,7 +1,6 @@
 import type { GetUserRequest } from "../../../gen/sallyport/auth/v1/admin_users_pb.ts";
 import type { Knowledge } from "../../check/knowledge.ts";
 import { Refusal } from "../../errors.ts";
-import { refuseForeignRoles } from "../../roles/actor.ts";
 import type { AssignRoles } from "../../roles/assign-roles.ts";
 import { findUser, listUsers, type UserRow } from "../../store/queries/users.ts";
 import type { Queries, Store } from "../../store/store.ts";
@@ -9,7 +8,7 @@ import type { PageTokens } from "../../tokens/page-token.ts";
 import type { AccountState, ChangedAccount } from "../../users/account-state.ts";
 import type { CreateUser } from "../../users/create-user.ts";
 import { findByEmail, findByUsername } from "../../users/find-user.ts";
-import { actorOf } from "../caller.ts";
+import type { ActorOf } from "../caller.ts";
 import { toRevision, toUser } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
@@ -21,7 +20,8 @@ export type AdminUsersDeps = {
   readonly assignRoles: AssignRoles;
   readonly accountState: AccountState;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId" | "roles">;
+  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly actorOf: ActorOf;
 };
 
 /** `AdminService`: users. */
@@ -30,10 +30,10 @@ export function createAdminUsers(
 ): AdminPart<
   "listUsers" | "getUser" | "createUser" | "setUserRoles" | "setUserPassword" | "disableUser" | "enableUser"
 > {
-  const { read, createUser, assignRoles, accountState, pageTokens, knowledge } = deps;
+  const { read, createUser, assignRoles, accountState, pageTokens, knowledge, actorOf } = deps;
 
   function toChanged({ revision, user }: ChangedAccount) {
-    return { user: toUser(user), ...(revision !== null && { revision: revisionOf(revision) }) };
+    return { user: toUser(user), revision: revisionOf(revision) };
   }
 
   function revisionOf(number: number) {
@@ -58,24 +58,23 @@ export function createAdminUsers(
       return { user: toUser(user) };
     },
     async createUser({ username, password, email, roles }, context) {
-      const actor = actorOf(context, knowledge.roles);
-      refuseForeignRoles(actor, roles);
-      const user = await createUser({ username, password, email, roles, actor: actor.id }, context.signal);
+      const actor = actorOf(context);
+      const user = await createUser({ username, password, email, roles, actor }, context.signal);
       return { user: toUser(user) };
     },
     async setUserRoles({ userId, roles }, context) {
-      const { revision, user } = await assignRoles(userId, roles, actorOf(context, knowledge.roles));
+      const { revision, user } = await assignRoles(userId, roles, actorOf(context));
       return { revision: revisionOf(revision), user: toUser(user) };
     },
     async setUserPassword({ userId, password }, context) {
-      const actor = actorOf(context, knowledge.roles);
+      const actor = actorOf(context);
       return toChanged(await accountState.setPassword(userId, password, actor, context.signal));
     },
     async disableUser({ userId }, context) {
-      return toChanged(await accountState.disable(userId, actorOf(context, knowledge.roles)));
+      return toChanged(await accountState.disable(userId, actorOf(context)));
     },
     async enableUser({ userId }, context) {
-      const { user } = await accountState.enable(userId, actorOf(context, knowledge.roles));
+      const { user } = await accountState.enable(userId, actorOf(context));
       return { user: toUser(user) };
     },
   };

@@ -11,6 +11,17 @@ export async function liveServices(db: Queries): Promise<readonly ServiceRow[]> 
   return db.selectFrom("services").selectAll().where("revoked_at", "is", null).orderBy("name").execute();
 }
 
+/** Whether there is a service of this id that is not revoked. */
+export async function isLiveService(db: Queries, id: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("services")
+    .select("id")
+    .where("id", "=", id)
+    .where("revoked_at", "is", null)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** The services that are not revoked, after a name, in alphabetical order. */
 export async function listServices(
   db: Queries,
