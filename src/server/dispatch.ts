@@ -116,7 +116,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const setHeader = (name: string, value: string) => void Object.assign(common, { [name]: value });
     deps.setCorsHeaders({ method: "POST", headers }, { setHeader });
     beginCall(exchange, route);
-    unary.run(fromHttp2(route, exchange, { stream, headers, rawHeaders, common, lingerMs }));
+    unary.run(fromHttp2(route, exchange, { stream, headers, common, lingerMs }));
     return true;
   }
 

@@ -4,14 +4,17 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { BOUNDS } from "./bounds.ts";
 import type { WireRequest, WireResponse } from "./wire.ts";
 
+/** What a body is read from. */
+export type BodySource = WireRequest | ServerHttp2Stream;
+
 /**
  * The chunks of a body. Reading fails with the signal's reason once that
  * aborts, and with CANCELED when the client goes away in the middle. Unlike
  * Node's own iterator it leaves the connection alone when reading stops early,
  * so that there is one to answer on.
  */
-export async function* readBody(request: WireRequest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const chunks = request.iterator({ destroyOnReturn: false });
+export async function* readBody(source: BodySource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const chunks = source.iterator({ destroyOnReturn: false });
   try {
     for (;;) {
       const next = await unlessAborted(chunks.next(), signal);
@@ -22,7 +25,12 @@ export async function* readBody(request: WireRequest, signal: AbortSignal): Asyn
     // Not awaited: a read that was given up settles only with the next bytes, which may never come.
     chunks.return?.().catch(() => {});
   }
-  if ("stream" in request && request.stream.aborted) throw gone();
+  if (isCutOff(source)) throw gone();
+}
+
+/** Whether the client gave the body up: a stream of HTTP/2 comes to its end then too, as if that were all. */
+export function isCutOff(source: BodySource): boolean {
+  return "stream" in source ? source.stream.aborted : source.aborted;
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -56,7 +64,7 @@ export function discardRest(request: WireRequest, response: WireResponse, linger
   if (request.complete) return;
   request.removeAllListeners("readable");
   if ("stream" in request) {
-    endEarly(request.stream, response, lingerMs);
+    endEarly(request.stream, { source: request, response, lingerMs });
     return;
   }
   const { socket } = request;
@@ -69,20 +77,24 @@ export function discardRest(request: WireRequest, response: WireResponse, linger
   });
 }
 
+type EarlyEnd = {
+  /** What the body is read from: the stream itself, or what Node has put before it. */
+  readonly source: { resume(): unknown };
+  readonly response: { once(event: "close", listener: () => void): unknown };
+  readonly lingerMs: number;
+};
+
 /**
  * Says "enough" on a stream whose answer is on its way, once `lingerMs` have passed and the answer is out. Not before
  * that: a stream that is closed already cannot be broken off any more, and a client that takes no answer would keep it.
  */
-export function endEarly(
-  stream: ServerHttp2Stream,
-  response: { once(event: "close", listener: () => void): unknown },
-  lingerMs: number,
-): void {
+export function endEarly(stream: ServerHttp2Stream, { source, response, lingerMs }: EarlyEnd): void {
   const close = () => stream.close(constants.NGHTTP2_NO_ERROR);
   const timer = setTimeout(() => {
     if (stream.writableFinished) close();
     else stream.once("finish", close);
     // Node keeps a closed stream until somebody has read what had come.
+    source.resume();
     stream.resume();
   }, lingerMs);
   response.once("close", () => clearTimeout(timer));

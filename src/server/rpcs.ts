@@ -11,7 +11,7 @@ import { BOUNDS } from "./bounds.ts";
 import { createHealth } from "./health.ts";
 import { createReflection } from "./reflection.ts";
 import { createUnaryAdapter, type UnaryAdapter } from "./unary/unary-adapter.ts";
-import { noteUnary } from "./unary/unary-method.ts";
+import { noteUnary, type UnaryMethod } from "./unary/unary-method.ts";
 
 type RpcsDeps = {
   readonly routes: (router: ConnectRouter) => void;
@@ -20,7 +20,14 @@ type RpcsDeps = {
   readonly serviceNames: readonly string[];
   readonly isServing: () => boolean;
   readonly healthMs: number;
+  readonly unaryBy: UnaryBy;
 };
+
+/**
+ * What runs unary calls of the common kind: the lean adapter, or the library, which can run every call. Only the suite
+ * that proves the two alike asks for the library.
+ */
+export type UnaryBy = "lean" | "library";
 
 /**
  * JSON is UTF-8 (RFC 8259 section 8.1). Left to itself, the library puts U+FFFD for
@@ -62,5 +69,6 @@ export function createRpcs(deps: RpcsDeps): Rpcs {
     .service(ServerReflection, { serverReflectionInfo })
     .service(ServerReflectionAlpha, { serverReflectionInfo });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  return { handlers, unary: createUnaryAdapter({ unary, handlers, jsonOptions: JSON_OPTIONS }) };
+  const lean = deps.unaryBy === "lean" ? unary : new Map<string, UnaryMethod>();
+  return { handlers, unary: createUnaryAdapter({ unary: lean, handlers, jsonOptions: JSON_OPTIONS }) };
 }

@@ -27,7 +27,7 @@ import { createHttp2 } from "./http2.ts";
 import { createRequestLog, type RequestMeter } from "./request-log.ts";
 import { createRoutes, type MetricsPage } from "./routes.ts";
 import { createRpcAdapter } from "./rpc-adapter.ts";
-import { createRpcs } from "./rpcs.ts";
+import { createRpcs, type UnaryBy } from "./rpcs.ts";
 import { createSniffer } from "./sniff.ts";
 import { createTls, type OpenTlsFiles } from "./tls.ts";
 
@@ -72,6 +72,8 @@ export type ServerDeps = {
   readonly meter?: RequestMeter | null;
   /** What `/metrics` answers on this port; without it there is no such path. */
   readonly metrics?: MetricsPage | null;
+  /** What runs unary calls; `lean` unless stated. `library` is there for the suite that proves the two alike. */
+  readonly unaryBy?: UnaryBy;
   /** Shorter times for tests. */
   readonly timeouts?: Partial<Timeouts>;
 };
@@ -80,13 +82,13 @@ export type ServerDeps = {
 export function createServer(deps: ServerDeps): Server {
   const { config, log, clock } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
-  const { meter = null, metrics = null } = deps;
+  const { meter = null, metrics = null, unaryBy = "lean" } = deps;
   const serviceNames = deps.services.map((service) => service.typeName);
   const connections = createConnections();
   const drain = createDrain({ log, connections, shutdownDelayMs: config.shutdownDelayMs, timeouts });
   const isServing = () => deps.isReady() && !drain.isStopping();
 
-  const { handlers, unary } = createRpcs({ ...deps, serviceNames, isServing, healthMs: timeouts.healthMs });
+  const { handlers, unary } = createRpcs({ ...deps, unaryBy, serviceNames, isServing, healthMs: timeouts.healthMs });
   const dispatch = createDispatch({
     connections,
     beginExchange: createExchanges({

@@ -1,12 +1,13 @@
 /** What a unary call is answered with, in the words of each protocol. */
 import type { ConnectError } from "@connectrpc/connect";
+import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { WholeAnswer } from "../wire.ts";
 import type { Encoding } from "./encodings.ts";
 import { toFrame, toWebBody } from "./envelope.ts";
-import type { Metadata } from "./unary-method.ts";
+import type { Metadata } from "./seen-by-rpc.ts";
 
 const OK_TRAILERS = { "grpc-status": "0" };
 const OK_WEB_TRAILERS = Buffer.from("grpc-status: 0\r\n");
@@ -38,7 +39,7 @@ export function failed(
   if (protocol === "connect") {
     const body = errorToJsonBytes(error, undefined);
     const header = new Headers(metadata.header ?? undefined);
-    for (const [name, value] of error.metadata) header.append(name, value);
+    if (!error.isWireError) mergeNonProtocolHeaders(header, error.metadata);
     const headers = muxed({ header, trailer: metadata.trailer });
     const status = codeToHttpStatus(error.code);
     return { status, headers: { ...headers, ...sized("application/json", body) }, body, trailers: null };

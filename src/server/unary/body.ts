@@ -1,49 +1,72 @@
-import type { Readable } from "node:stream";
+import { LIMITS } from "../../config.ts";
+import { type BodySource, isCutOff } from "../request-body.ts";
+import { FRAME_PREFIX_BYTES } from "./envelope.ts";
 
 /** What was read of the body of a request. */
 export type Body = {
   readonly bytes: Uint8Array;
-  /** False if there is more than the bound, or is going to be, and the rest is unread. */
+  /** False if it is none of the common kind. What is to come of it is still unread. */
   readonly isWhole: boolean;
 };
 
-/** How far to read. */
-export type BodyBounds = {
-  readonly maxBytes: number;
-  /** Whether a body that begins so is going to be more than that. */
-  readonly isHopeless: (beginning: Uint8Array) => boolean;
-};
+/**
+ * Whether a body is of the common kind, as far as that can be told.
+ * @param held begins with what has come of it.
+ * @param length how much that is, in bytes.
+ */
+export type IsCommon = (held: Buffer, length: number) => boolean;
 
 const NOTHING = Buffer.alloc(0);
 
+/** A message within the bound. */
+export function isBareMessage(_held: Buffer, length: number): boolean {
+  return length <= LIMITS.requestBytes;
+}
+
+/** One frame without flags, and no more; a message within the bound. */
+export function isOneFrame(held: Buffer, length: number): boolean {
+  if (length < FRAME_PREFIX_BYTES) return true;
+  const announced = held.readUInt32BE(1);
+  return held[0] === 0 && announced <= LIMITS.requestBytes && length <= FRAME_PREFIX_BYTES + announced;
+}
+
 /**
- * Reads a body of up to `maxBytes`, and calls back once; never, if the client goes
- * away in the middle.
+ * Reads a body, and calls back once: at its end, or as soon as it is not of the
+ * common kind; never, if the client goes away before.
  */
-export function collectBody(source: Readable, { maxBytes, isHopeless }: BodyBounds, done: (body: Body) => void): void {
-  let first: Buffer = NOTHING;
-  let all: Buffer[] | null = null;
+export function collectBody(source: BodySource, isCommon: IsCommon, done: (body: Body) => void): void {
+  let held: Buffer = NOTHING;
   let length = 0;
 
   function take(chunk: Buffer): void {
+    // Most bodies come in one piece. Pieces are not kept one by one: of a byte each, they would weigh a hundred times it.
+    if (length === 0) held = chunk;
+    else {
+      if (held.length < length + chunk.length) held = grown(held, length + chunk.length);
+      chunk.copy(held, length);
+    }
     length += chunk.length;
-    if (first.length === 0) first = chunk;
-    else if (all === null) all = [first, chunk];
-    else all.push(chunk);
-    if (length > maxBytes || (all === null && isHopeless(first))) finish(false);
+    if (!isCommon(held, length)) finish(false);
   }
 
   function end(): void {
-    finish(true);
+    if (!isCutOff(source)) finish(true);
   }
 
   function finish(isWhole: boolean): void {
     source.off("data", take);
     source.off("end", end);
     if (!isWhole) source.pause();
-    done({ bytes: all === null ? first : Buffer.concat(all), isWhole });
+    done({ bytes: held.length === length ? held : held.subarray(0, length), isWhole });
   }
 
   source.on("data", take);
   source.on("end", end);
+}
+
+/** The same bytes, with room for as many again, so that each is moved a few times only. */
+function grown(held: Buffer, length: number): Buffer {
+  const larger = Buffer.allocUnsafe(2 * length);
+  held.copy(larger);
+  return larger;
 }

@@ -95,7 +95,11 @@ function absenceOf(field: DescField): (value: unknown) => boolean {
   const hasPresence = field.fieldKind === "message" || field.presence !== FeatureSet_FieldPresence.IMPLICIT;
   if (hasPresence) return (value) => value === undefined;
   return (value) =>
-    value === "" || value === 0 || value === 0n || value === false || (value instanceof Uint8Array && value.length === 0);
+    value === "" ||
+    value === 0 ||
+    value === 0n ||
+    value === false ||
+    (value instanceof Uint8Array && value.length === 0);
 }
 
 /** Puts a value with its tag. */

@@ -12,12 +12,6 @@ export function openFrame(body: Uint8Array): Uint8Array | null {
   return body.length === FRAME_PREFIX_BYTES + length ? body.subarray(FRAME_PREFIX_BYTES) : null;
 }
 
-/** Whether a body that begins so states a message of more than `maxBytes`. */
-export function announcesMore(beginning: Uint8Array, maxBytes: number): boolean {
-  if (beginning.length < FRAME_PREFIX_BYTES) return false;
-  return new DataView(beginning.buffer, beginning.byteOffset).getUint32(1) > maxBytes;
-}
-
 /** A message in a frame. */
 export function toFrame(message: Uint8Array): Uint8Array {
   const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + message.length);

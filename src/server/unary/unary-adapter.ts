@@ -8,22 +8,23 @@
  * whose words are then the only ones.
  */
 import type { IncomingHttpHeaders } from "node:http2";
-import type { Readable } from "node:stream";
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
-import { createAsyncIterable, type UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { LIMITS } from "../../config.ts";
 import { callKey } from "../../rpc/call.ts";
 import { deadlineOf } from "../deadline.ts";
 import { answeredWith, type Exchange } from "../exchange.ts";
+import { type BodySource, readBody } from "../request-body.ts";
 import type { WholeAnswer } from "../wire.ts";
 import { failed, succeeded } from "./answers.ts";
-import { type Body, type BodyBounds, collectBody } from "./body.ts";
+import { type Body, collectBody, isBareMessage, isOneFrame } from "./body.ts";
 import { type Codec, createCodecs, type JsonOptions } from "./codec.ts";
 import { ENCODINGS, type Encoding } from "./encodings.ts";
-import { announcesMore, FRAME_PREFIX_BYTES, openFrame } from "./envelope.ts";
+import { openFrame } from "./envelope.ts";
 import { answerByLibrary, type Outgoing } from "./library-answer.ts";
-import type { Metadata, UnaryMethod } from "./unary-method.ts";
+import type { Metadata } from "./seen-by-rpc.ts";
+import type { UnaryMethod } from "./unary-method.ts";
 
 /** How a request is to be run. */
 export type UnaryRoute = {
@@ -41,10 +42,11 @@ export type UnaryInbound = {
   readonly route: UnaryRoute;
   readonly exchange: Exchange;
   readonly httpVersion: string;
-  readonly url: string;
+  /** Makes the request's URL. */
+  readonly toUrl: () => string;
   /** Makes the request's headers. */
   readonly toHeaders: () => Headers;
-  readonly source: Readable;
+  readonly source: BodySource;
   /** Sends the answer. Called once, unless the client goes away. */
   readonly send: (answer: WholeAnswer) => void;
   /** Breaks off an answer that the client does not take. */
@@ -111,6 +113,8 @@ function isOrdinary(
   if (protocol === "grpc" && !isHttp2) return false;
   const compression = headers[compressionHeader];
   if (compression !== undefined && compression !== "identity") return false;
+  // On HTTP/1 Node has answered that.
+  if (isHttp2 && headers.expect !== undefined) return false;
   const size = headers["content-length"];
   return size === undefined || Number(size) <= LIMITS.requestBytes;
 }
@@ -122,6 +126,8 @@ function run(inbound: UnaryInbound): void {
   const abort = new AbortController();
   /** The body is read, or is not waited for any longer. */
   let isAnswering = false;
+  // A call without any time is over before it begins.
+  if (deadlineMs <= 0) abort.abort(tooLate());
 
   const timer = setTimeout(() => {
     abort.abort(tooLate());
@@ -133,34 +139,46 @@ function run(inbound: UnaryInbound): void {
     clearTimeout(timer);
     if (exchange.answered === null) abort.abort(new ConnectError("the client went away", Code.Canceled));
   };
-  collectBody(source, encoding.protocol === "connect" ? CONNECT_BODY : FRAMED_BODY, (body) =>
+  collectBody(source, encoding.protocol === "connect" ? isBareMessage : isOneFrame, (body) =>
     answer(() => answerBody(body)),
   );
 
   function answer(make: () => Promise<Outgoing>): void {
     if (isAnswering) return;
     isAnswering = true;
-    make()
-      .catch(toFault)
-      .then(({ answer, answered }) => {
-        if (exchange.over) return;
-        exchange.answered = answered;
-        inbound.send(answer);
-      });
+    make().catch(toFault).then(deliver);
+  }
+
+  /** Nobody waits for what is thrown here, so nothing may be. */
+  function deliver({ answer, answered }: Outgoing): void {
+    if (exchange.over) return;
+    exchange.answered = answered;
+    try {
+      inbound.send(answer);
+    } catch (fault) {
+      toFault(fault);
+      inbound.breakOff();
+    }
   }
 
   async function answerBody(body: Body): Promise<Outgoing> {
     const message = body.isWhole ? readMessage(route, body.bytes) : null;
-    return message === null ? byLibrary(createAsyncIterable([body.bytes])) : answerMessage(message);
+    return message === null ? byLibrary(restored(body)) : answerMessage(message);
+  }
+
+  /** The body as it came and comes. */
+  async function* restored({ bytes, isWhole }: Body): AsyncGenerator<Uint8Array> {
+    if (bytes.length > 0) yield bytes;
+    if (!isWhole) yield* readBody(source, abort.signal);
   }
 
   async function answerMessage(message: Message): Promise<Outgoing> {
     const metadata: Metadata = { header: null, trailer: null };
-    const { url, toHeaders } = inbound;
+    const { toUrl, toHeaders } = inbound;
     const values = createContextValues().set(callKey, exchange.call);
     // Whole milliseconds, as timers want them.
     const timeoutMs = () => Math.ceil(endsAt - performance.now());
-    const call = { message, protocol: encoding.protocol, url, toHeaders, signal: abort.signal, timeoutMs, values };
+    const call = { message, protocol: encoding.protocol, toUrl, toHeaders, signal: abort.signal, timeoutMs, values };
     try {
       const response = await route.rpc.run(call, metadata);
       return outgoing(succeeded(encoding, route.codec.serialize(response), metadata));
@@ -176,7 +194,7 @@ function run(inbound: UnaryInbound): void {
       request: {
         httpVersion: inbound.httpVersion,
         method: "POST",
-        url: inbound.url,
+        url: inbound.toUrl(),
         header: inbound.toHeaders(),
         body,
         signal: abort.signal,
@@ -191,12 +209,6 @@ function run(inbound: UnaryInbound): void {
     return outgoing(failed(encoding, new ConnectError("internal error", Code.Internal), NO_METADATA));
   }
 }
-
-const CONNECT_BODY: BodyBounds = { maxBytes: LIMITS.requestBytes, isHopeless: () => false };
-const FRAMED_BODY: BodyBounds = {
-  maxBytes: LIMITS.requestBytes + FRAME_PREFIX_BYTES,
-  isHopeless: (beginning) => announcesMore(beginning, LIMITS.requestBytes),
-};
 
 const NO_METADATA: Metadata = { header: null, trailer: null };
 

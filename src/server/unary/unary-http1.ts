@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Exchange } from "../exchange.ts";
-import { toHeaders } from "./raw-headers.ts";
+import { toHeaders } from "./request-headers.ts";
 import type { UnaryInbound, UnaryRoute } from "./unary-adapter.ts";
 
 /** A unary call that came over HTTP/1. `onSent` is called when its answer is on its way. */
@@ -13,8 +13,8 @@ export function fromHttp1(
     route,
     exchange,
     httpVersion: request.httpVersion,
-    url: `http://${request.headers.host ?? ""}${request.url ?? ""}`,
-    toHeaders: () => toHeaders(request.rawHeaders),
+    toUrl: () => new URL(request.url ?? "", `${scheme(request)}://${request.headers.host}`).href,
+    toHeaders: () => toHeaders(request.headers, route.encoding.protocol),
     source: request,
     send({ status, headers, body }) {
       response.writeHead(status, headers);
@@ -23,4 +23,8 @@ export function fromHttp1(
     },
     breakOff: () => response.destroy(),
   };
+}
+
+function scheme({ socket }: IncomingMessage): "http" | "https" {
+  return "encrypted" in socket && socket.encrypted ? "https" : "http";
 }

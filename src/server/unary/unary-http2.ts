@@ -2,14 +2,13 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { Exchange } from "../exchange.ts";
 import { endEarly } from "../request-body.ts";
 import type { WholeAnswer } from "../wire.ts";
-import { toHeaders } from "./raw-headers.ts";
+import { toHeaders } from "./request-headers.ts";
 import type { UnaryInbound, UnaryRoute } from "./unary-adapter.ts";
 
 /** A stream of HTTP/2 that carries a unary call. */
 export type UnaryStream = {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
-  readonly rawHeaders: readonly string[];
   /** Headers of the answer, whatever it is. */
   readonly common: Readonly<Record<string, string>>;
   /** How long the rest of a request is waited for that was answered early. */
@@ -18,13 +17,13 @@ export type UnaryStream = {
 
 /** A unary call that came over HTTP/2, without what Node would make for it to look like HTTP/1. */
 export function fromHttp2(route: UnaryRoute, exchange: Exchange, from: UnaryStream): UnaryInbound {
-  const { stream, headers, rawHeaders } = from;
+  const { stream, headers } = from;
   return {
     route,
     exchange,
     httpVersion: "2.0",
-    url: `${headers[":scheme"]}://${headers[":authority"] ?? headers.host ?? ""}${headers[":path"]}`,
-    toHeaders: () => toHeaders(rawHeaders),
+    toUrl: () => new URL(headers[":path"] ?? "", `${scheme(stream)}://${headers[":authority"] ?? headers.host}`).href,
+    toHeaders: () => toHeaders(headers, route.encoding.protocol),
     source: stream,
     send: (answer) => send(answer, from),
     breakOff: () => stream.close(constants.NGHTTP2_CANCEL),
@@ -34,7 +33,24 @@ export function fromHttp2(route: UnaryRoute, exchange: Exchange, from: UnaryStre
 function send({ status, headers, body, trailers }: WholeAnswer, { stream, common, lingerMs }: UnaryStream): void {
   if (stream.closed || stream.destroyed) return;
   stream.respond({ ":status": status, ...common, ...headers }, { waitForTrailers: trailers !== null });
-  if (trailers !== null) stream.once("wantTrailers", () => stream.sendTrailers(trailers));
+  if (trailers !== null) stream.once("wantTrailers", () => sendTrailers(stream, trailers));
   stream.end(body ?? undefined);
-  if (!stream.readableEnded) endEarly(stream, stream, lingerMs);
+  if (stream.readableEnded) return;
+  // Left by a read that was given up; it would keep the rest from being dropped.
+  stream.removeAllListeners("readable");
+  endEarly(stream, { source: stream, response: stream, lingerMs });
+}
+
+/** Nobody waits for what is thrown here, so nothing may be. */
+function sendTrailers(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>): void {
+  try {
+    stream.sendTrailers(trailers);
+  } catch {
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+/** What the connection speaks, whatever the client claims. */
+function scheme({ session }: ServerHttp2Stream): "http" | "https" {
+  return session?.encrypted ? "https" : "http";
 }

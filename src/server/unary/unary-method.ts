@@ -5,33 +5,13 @@
 import { create, type DescMethod, type DescMethodUnary, isMessage, type Message } from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
-  type ContextValues,
   createContextKey,
   type HandlerContext,
   type Interceptor,
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import type { Protocol } from "../protocol.ts";
-
-/** One call of a unary RPC, as far as interceptors and implementation can see it. */
-export type UnaryCall = {
-  readonly message: Message;
-  readonly protocol: Protocol;
-  readonly url: string;
-  /** Makes the request's headers; called only if somebody looks. */
-  readonly toHeaders: () => Headers;
-  readonly signal: AbortSignal;
-  /** What is left of the deadline, in milliseconds. */
-  readonly timeoutMs: () => number;
-  readonly values: ContextValues;
-};
-
-/** What came of a call. Metadata is `null` where nobody has touched any. */
-export type UnaryResult = Metadata & { readonly message: Message };
-
-/** Metadata of an answer. */
-export type Metadata = { header: Headers | null; trailer: Headers | null };
+import { type Metadata, SeenContext, SeenRequest, SeenResponse, type UnaryCall } from "./seen-by-rpc.ts";
 
 /** A unary RPC behind its interceptors. A refused call rejects; what metadata it had is in `metadata`. */
 export type UnaryMethod = {
@@ -86,27 +66,25 @@ function compose(
   interceptors: readonly Interceptor[],
 ): UnaryMethod {
   async function innermost(request: UnaryRequest): Promise<UnaryResponse> {
-    const behind = request.contextValues.get(behindKey);
-    if (behind === null) throw new Error("an interceptor has replaced the context values");
-    const answered = await implementation(request.message, contextOf(request, behind));
-    const { metadata } = behind;
-    return {
-      stream: false,
-      service: method.parent,
-      method,
-      message: toMessage(method, answered),
-      get header() {
-        return touched(metadata, "header");
-      },
-      get trailer() {
-        return touched(metadata, "trailer");
-      },
-    };
+    const behind = behindOf(request);
+    const answered = await implementation(
+      request.message,
+      new SeenContext(whole(request), behind.call, behind.metadata),
+    );
+    return new SeenResponse(method, toMessage(method, answered), behind.metadata);
   }
 
   type Step = Parameters<Interceptor>[0];
   const chain = interceptors.reduceRight<Step>(
-    (next, interceptor) => interceptor(next),
+    (next, interceptor) => {
+      const step = interceptor(next);
+      return async (request) => {
+        if (request.stream) return step(request);
+        const seen = whole(request);
+        const response = await step(seen);
+        return response.stream || response instanceof SeenResponse ? response : wholeAnswer(response, behindOf(seen));
+      };
+    },
     (request) => (request.stream ? Promise.reject(new Error("not a stream")) : innermost(request)),
   );
 
@@ -115,51 +93,34 @@ function compose(
     method,
     async run(call, metadata) {
       call.values.set(behindKey, { call, metadata });
-      const response = await chain(requestOf(method, call));
+      const response = await chain(new SeenRequest(method, call));
       if (response.stream) throw new Error(`${method.name} was answered by a stream`);
       return response.message;
     },
   };
 }
 
-function requestOf(method: DescMethodUnary, call: UnaryCall): UnaryRequest {
-  let header: Headers | null = null;
-  return {
-    stream: false,
-    service: method.parent,
-    method,
-    requestMethod: "POST",
-    url: call.url,
-    signal: call.signal,
-    contextValues: call.values,
-    message: call.message,
-    get header() {
-      header ??= call.toHeaders();
-      return header;
-    },
-  };
+/** An interceptor may answer with metadata of its own; a copy that it made of the answer has none, and means what there was. */
+function wholeAnswer(response: UnaryResponse, { metadata }: Behind): SeenResponse {
+  const { header, trailer }: Partial<UnaryResponse> = response;
+  metadata.header = header ?? metadata.header;
+  metadata.trailer = trailer ?? metadata.trailer;
+  return new SeenResponse(response.method, response.message, metadata);
 }
 
-function contextOf(request: UnaryRequest, { call, metadata }: Behind): HandlerContext {
-  return {
-    service: request.service,
-    method: request.method,
-    requestMethod: request.requestMethod,
-    protocolName: call.protocol,
-    url: request.url,
-    signal: request.signal,
-    values: request.contextValues,
-    timeoutMs: call.timeoutMs,
-    get requestHeader() {
-      return request.header;
-    },
-    get responseHeader() {
-      return touched(metadata, "header");
-    },
-    get responseTrailer() {
-      return touched(metadata, "trailer");
-    },
-  };
+/** An interceptor may hand on a copy of the request, with a part replaced: what is not in it is as it was. */
+function whole(request: UnaryRequest): UnaryRequest {
+  if (request instanceof SeenRequest) return request;
+  const { call } = behindOf(request);
+  const { method, message, contextValues, signal, header = call.toHeaders() }: Partial<UnaryRequest> = request;
+  const replaced = { message: message ?? call.message, signal: signal ?? call.signal, toHeaders: () => header };
+  return new SeenRequest(method ?? request.method, { ...call, ...replaced, values: contextValues ?? call.values });
+}
+
+function behindOf(request: UnaryRequest): Behind {
+  const behind = request.contextValues.get(behindKey);
+  if (behind === null) throw new Error("an interceptor has replaced the context values");
+  return behind;
 }
 
 /** Handlers may answer with the fields of a message alone. */
@@ -167,9 +128,4 @@ function toMessage({ output, name }: DescMethodUnary, answered: unknown): Messag
   if (isMessage(answered, output)) return answered;
   if (typeof answered !== "object" || answered === null) throw new Error(`${name} was answered with no message`);
   return create(output, { ...answered });
-}
-
-function touched(metadata: Metadata, part: keyof Metadata): Headers {
-  metadata[part] ??= new Headers();
-  return metadata[part];
 }

@@ -1,0 +1,64 @@
+/** What may be said behind `npm run bench --`. */
+import { parseArgs } from "node:util";
+import { CONTESTANTS, type Contestant } from "./contestants.ts";
+import type { Window } from "./driver/job.ts";
+import type { Schedule, WarmUp } from "./rounds.ts";
+
+/** What is to be measured, and for how long. */
+export type Options = {
+  readonly isQuick: boolean;
+  /** Fail where a figure is out of reach. */
+  readonly mustReach: boolean;
+  /** Not everybody takes part: then only they are measured, and nothing beside. */
+  readonly isPartial: boolean;
+  readonly contestants: readonly Contestant[];
+  readonly warmUp: WarmUp;
+  /** The rounds, once everybody is ready; that took so many milliseconds. */
+  readonly schedule: (elapsedMs: number) => Schedule;
+};
+
+/** The quick run is to be over after so long, in milliseconds. */
+const QUICK_MS = 56_000;
+/** What comes after the rounds of the quick run takes about so long. */
+const REST_MS = 7_000;
+/** What a window takes beside its time: tokens are made, the last answers come in. */
+const BESIDE_MS = 80;
+const MANY = 8;
+
+/** Reads the command line. @throws Error for what it does not know. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: "boolean", default: false },
+      assert: { type: "boolean", default: false },
+      only: { type: "string", default: "" },
+      concurrency: { type: "string", default: "16" },
+    },
+  });
+  const names = values.only.split(",").filter((name) => name !== "");
+  const unknown = names.filter((name) => !CONTESTANTS.some((contestant) => contestant.name === name));
+  if (unknown.length > 0) {
+    throw new Error(`there is no ${unknown.join(", ")}; there are ${CONTESTANTS.map(({ name }) => name).join(", ")}`);
+  }
+  const contestants = CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name));
+  const concurrency = Number(values.concurrency);
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new Error("--concurrency takes a number above 0");
+  const isQuick = values.quick;
+  const window = { concurrency, warmMs: isQuick ? 100 : 300, measureMs: isQuick ? 400 : 1500, rate: null };
+  return {
+    isQuick,
+    mustReach: values.assert,
+    isPartial: names.length > 0,
+    contestants,
+    warmUp: { window: { ...window, warmMs: 0, measureMs: 300 }, calls: 6000, patienceMs: isQuick ? 1000 : 4000 },
+    schedule: (elapsedMs) => (isQuick ? asMuchAsFits(window, contestants, elapsedMs) : { rounds: 7, window }),
+  };
+}
+
+function asMuchAsFits(window: Window, contestants: readonly Contestant[], elapsedMs: number): Schedule {
+  const rounds = contestants.length > MANY ? 3 : 5;
+  const roundMs = (QUICK_MS - REST_MS - elapsedMs) / rounds - contestants.length * (window.warmMs + BESIDE_MS);
+  const lengths = contestants.reduce((sum, { length }) => sum + length, 0);
+  return { rounds, window: { ...window, measureMs: Math.min(1500, Math.max(200, roundMs / lengths)) } };
+}

@@ -1,0 +1,67 @@
+/** `npm run bench`: who answers how many calls for a second of CPU. See README.md. */
+import { isReached, measuredAgain } from "./findings/finding.ts";
+import { findFullness } from "./findings/fullness.ts";
+import { findRatios } from "./findings/ratios.ts";
+import { findLoadedMemory, findStarts } from "./findings/starts.ts";
+import { findStorm } from "./findings/storm.ts";
+import { installPeers } from "./install-peers.ts";
+import { type Options, readOptions } from "./options.ts";
+import { machine, writeReport } from "./report.ts";
+import { enterAll, runRounds } from "./rounds.ts";
+import { sweep } from "./sweep.ts";
+import { findingTable, resultTable } from "./table.ts";
+import { createWorld } from "./world/world.ts";
+
+const options = optionsOrEnd();
+const { contestants, warmUp } = options;
+if (contestants.some(({ needsPeers }) => needsPeers)) installPeers();
+const beganAt = performance.now();
+const { load, cores } = machine();
+if (load > cores / 2)
+  tell(`this machine is busy (load ${load.toFixed(1)} on ${cores} cores): the figures will be rough`);
+tell("getting ready");
+const world = await createWorld({ users: 1000, revoked: 0 });
+try {
+  const entered = await enterAll(world, contestants, warmUp);
+  const schedule = options.schedule(performance.now() - beganAt);
+  tell(`measuring, ${schedule.rounds} rounds of ${contestants.length}`);
+  const results = await runRounds(entered, schedule);
+  const loaded = findLoadedMemory(world);
+  say(resultTable(results));
+  const parts = [{ schedule, results }];
+  const measured = findRatios(results, entered, schedule);
+  if (!options.isPartial) measured.push(...(await findStarts(world)), loaded);
+  if (!options.isPartial && !options.isQuick) {
+    tell("measuring at other concurrencies");
+    for (const part of await sweep(entered, schedule)) {
+      say(`concurrency ${part.schedule.window.concurrency}\n${resultTable(part.results)}`);
+      parts.push(part);
+    }
+    tell("checks in a storm of logins; a million users");
+    measured.push(...(await findStorm(world, results)), ...(await findFullness(world, schedule)));
+  }
+  const findings = options.mustReach ? await measuredAgain(measured) : measured;
+  say(findingTable(findings));
+  say(`as JSON: ${writeReport(parts, findings)}`);
+  if (options.mustReach && !findings.every(isReached)) process.exitCode = 1;
+} finally {
+  await world.end();
+}
+
+function optionsOrEnd(): Options {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(2);
+  }
+}
+
+/** How far it is, beside the results. */
+function tell(text: string): void {
+  process.stderr.write(`${text} …\n`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n\n`);
+}

@@ -1,0 +1,29 @@
+/** What samples come to. */
+import type { Sample } from "./driver/job.ts";
+
+/** The median; not a number if there is nothing to choose from. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
+}
+
+/** Calls for a second of the server's CPU: what throughput is compared by, since it does not hang on the driver. */
+export function perCpuSecond({ calls, cpuSeconds }: Sample): number {
+  return calls / cpuSeconds;
+}
+
+/** Calls for a second on the clock. */
+export function perSecond({ calls, seconds }: Sample): number {
+  return calls / seconds;
+}
+
+/** The median of the ratios within each round, whose windows were measured one soon after the other. */
+export function ratioOf(upper: readonly Sample[], lower: readonly Sample[]): number {
+  const ratios = upper.flatMap((sample, round) => {
+    const other = lower[round];
+    return other === undefined ? [] : [perCpuSecond(sample) / perCpuSecond(other)];
+  });
+  return medianOf(ratios);
+}
