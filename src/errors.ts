@@ -78,7 +78,8 @@ export const REASONS = {
   ROLE_NOT_SELF_ASSIGNABLE: { code: "PermissionDenied", message: "a role asked for may not be taken at signup" },
   PRIVILEGE_ESCALATION: {
     code: "PermissionDenied",
-    message: "nobody may give, take or take over what they do not hold",
+    message:
+      "the caller may not give permissions or roles, take roles, or change accounts with roles, that it does not hold itself",
   },
   USERNAME_TAKEN: { code: "AlreadyExists", message: "the user name is taken; choose another" },
   EMAIL_TAKEN: { code: "AlreadyExists", message: "the e-mail address has an account; log in with it" },

@@ -51,7 +51,7 @@ const COLUMN_IN_PROSE = /The status code of each value stands[^.]*\./;
 
 const OPENING = `# The contract
 
-Every RPC, message, enum and error reason of Sallyport. Written by \`npm run docs\` from [\`proto/\`](../proto/sallyport),
+Every RPC, message, enum and error reason of Sallyport. Written by \`npm run docs\` from \`proto/\`,
 which is the reference; do not edit this page.
 
 An RPC is called by its path over Connect, gRPC or gRPC-Web, with \`POST\`. Field names are those of the protos; JSON has

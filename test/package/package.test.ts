@@ -3,15 +3,18 @@ import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } fro
 import { dirname, join, normalize } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
-import { CHECKOUT, installInto, MANIFEST, type Packed, packInto, run, tool } from "../support/installed-package.ts";
+import { CHECKOUT } from "../support/copied-checkout.ts";
+import { installInto, MANIFEST, type Packed, packInto, run, tool } from "../support/installed-package.ts";
+import { anchorsOf, localLinksOf } from "../support/markdown.ts";
 import { CLIENT, GUARDED, ORDERS } from "../support/strangers-programs.ts";
 import { checkTypes, serveIn } from "../support/strangers-project.ts";
 
 const MEBIBYTE = 2 ** 20;
 /** Every kind of file that belongs into the package. */
 const EXPECTED = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
-  /^bin\/sallyport\.js$/,
+  /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md)$/,
+  /^docs\/[\w/.-]+\.md$/,
+  /^bin\/(sallyport|start)\.js$/,
   /^dist\/(src|gen)\/[\w/.-]+\.(js|d\.ts)$/,
   /^dist\/proto\/[\w/]+\.proto$/,
   /^dist\/sallyport\.binpb$/,
@@ -46,6 +49,20 @@ describe("The packed package", () => {
   it("holds every proto of the contract", () => {
     const contract = globSync("**/*.proto", { cwd: join(packed.sources, "proto") }).map((file) => `dist/proto/${file}`);
     expect(packed.files).toEqual(expect.arrayContaining(contract));
+  });
+
+  it("has pages whose links lead to what it holds, headings included", () => {
+    const pages = packed.files.filter((path) => path.endsWith(".md"));
+    const read = (page: string) => readFileSync(join(project, "node_modules/sallyport", page), "utf8");
+    const links = pages.flatMap((page) => localLinksOf(read(page)).map((link) => ({ page, link })));
+    const dead = links.filter(({ page, link }) => {
+      const [path = "", anchor] = link.split("#");
+      const target = path === "" ? page : normalize(join(dirname(page), path));
+      if (!packed.files.includes(target)) return true;
+      return anchor !== undefined && !anchorsOf(read(target)).includes(anchor);
+    });
+    expect(dead).toEqual([]);
+    expect(links.filter(({ page }) => page === "README.md").length).toBeGreaterThan(5);
   });
 
   it("is under one mebibyte", () => {

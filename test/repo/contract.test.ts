@@ -17,10 +17,12 @@ import { codeName } from "../../src/rpc/observe.ts";
 
 const protoFolder = join(import.meta.dirname, "../../proto");
 const services: readonly DescService[] = [AuthService, AccountService, AdminService];
-const methods = services.flatMap((service) => service.methods);
+const methods = services.flatMap((service) =>
+  service.methods.map((method) => ({ title: `${service.name}.${method.name}`, method })),
+);
 
 describe("The contract", () => {
-  it.each(methods)("says of $parent.name.$name who may call it, how it fails and whether a retry is safe", (method) => {
+  it.each(methods)("says of $title who may call it, how it fails and whether a retry is safe", ({ method }) => {
     const comment = commentOf(method.parent, method.name);
     expect(comment).toMatch(/^Callers: \S/m);
     expect(comment).toMatch(/^Retry: \S/m);
@@ -29,13 +31,13 @@ describe("The contract", () => {
     expect(named?.filter((reason) => !Object.hasOwn(REASONS, reason))).toEqual([]);
   });
 
-  it.each(methods)("states an access rule for $parent.name.$name", (method) => {
+  it.each(methods)("states an access rule for $title", ({ method }) => {
     const own = hasOption(method, rule) ? getOption(method, rule) : getOption(method.parent, default_rule);
     expect(own.public || own.authenticated || own.anyRole.length > 0 || own.allPermissions.length > 0).toBe(true);
   });
 
-  it.each(methods)("lets no client put $parent.name.$name into a URL", ({ idempotency }) => {
-    expect(idempotency).not.toBe(MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS);
+  it.each(methods)("lets no client put $title into a URL", ({ method }) => {
+    expect(method.idempotency).not.toBe(MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS);
   });
 
   it("has a status code in the comment of every error reason, which is the one that is sent", () => {

@@ -8,7 +8,7 @@ import { clientsOf } from "../support/clients.ts";
 import { anchorsOf, localLinksOf } from "../support/markdown.ts";
 import { freePort } from "../support/newcomer.ts";
 import { createInstallation, type Installation } from "../support/operating.ts";
-import { logIn, type Person, signUp, welcome } from "../support/people.ts";
+import { logIn, type Person, passwordOf, signUp, welcome } from "../support/people.ts";
 import { blocksOf, jsonValues, type Step, stepsOf } from "../support/readme.ts";
 import { refusalOf } from "../support/refusals.ts";
 import { runCommand } from "../support/server-process.ts";
@@ -90,6 +90,40 @@ const FOLLOWED: Readonly<Record<string, () => Promise<void>>> = {
     expect((await refusalOf(logIn(here, "newcomer"))).reason).toBe("CREDENTIALS_INVALID");
     if (minRevision === undefined) throw new Error("an answer without a revision");
     expect((await refusalOf(clientsOf(here.url).auth.authorize({ minRevision }))).reason).toBe("REVISION_UNKNOWN");
+  },
+
+  async "After a theft"() {
+    const account = { email: "", roles: ["admin"] };
+    for (const username of ["ada-the-admin", "mallory"]) {
+      const made = await runCommand(
+        ["users", "create", username, "--role", "admin"],
+        { SALLYPORT_DATA_DIR: inFolder("data") },
+        passwordOf(username),
+      );
+      expect(made.code).toBe(0);
+    }
+    const honest = await logIn(here, "ada-the-admin");
+    await honest.admin.createService({ name: "orders", permissions: [] });
+    const thief = await logIn(here, "mallory");
+    const { service, apiKey } = await thief.admin.createService({ name: "sleeper", permissions: ["*"] });
+    const { admin } = clientsOf(here.url, apiKey);
+    const { user } = await admin.createUser({ ...account, username: "mole", password: passwordOf("mole") });
+    await (await logIn(here, "mole")).admin.setRole({ name: "innocent-looking", permissions: ["*"] });
+
+    const listed = (await follow("After a theft")).at(-1)?.trim().split("\n") ?? [];
+    const deeds = listed.map((line) => line.split("|"));
+    expect(deeds.map(([, actor, kind]) => [actor, kind])).toEqual([
+      [thief.userId, "login"],
+      [thief.userId, "service_created"],
+      [service?.id, "user_created"],
+      [user?.id, "login"],
+      [user?.id, "role_set"],
+    ]);
+    expect(await verdictOn(thief)).toBe("denied");
+    // As the page says: what the thief made goes on.
+    await expect(admin.listUsers({})).resolves.toBeDefined();
+    const server = here.said();
+    for (const [, actor, kind] of deeds) expect(server).toMatch(new RegExp(`"event":"${kind}".*"actor":"${actor}"`));
   },
 
   async "Signing keys"() {
@@ -204,9 +238,12 @@ describe("docs/operations.md", () => {
   it("leads only to what is there", () => {
     const links = localLinksOf(page);
     expect(links.length).toBeGreaterThan(10);
-    const lost = links.filter((link) =>
-      link.startsWith("#") ? !anchorsOf(page).includes(link.slice(1)) : !existsSync(join(docs, link)),
-    );
+    const lost = links.filter((link) => {
+      const [path = "", anchor] = link.split("#");
+      const file = join(docs, path || "operations.md");
+      if (!existsSync(file)) return true;
+      return anchor !== undefined && !anchorsOf(readFileSync(file, "utf8")).includes(anchor);
+    });
     expect(lost).toEqual([]);
   });
 });

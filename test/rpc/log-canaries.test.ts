@@ -8,7 +8,7 @@ import { listKeys } from "../../src/store/queries/keys.ts";
 import { createMasterKeys } from "../../src/tokens/master-key.ts";
 import { temporaryFolder } from "../support/app.ts";
 import { createCanaries } from "../support/canaries.ts";
-import { callEveryMethod, liveALife, sendWhatIsMalformed } from "../support/canary-calls.ts";
+import { administer, callEveryMethod, liveALife, sendWhatIsMalformed } from "../support/canary-calls.ts";
 import { clientsOf } from "../support/clients.ts";
 import { workOn } from "../support/folder.ts";
 import { runCommand, type ServerProcess, startServerProcess } from "../support/server-process.ts";
@@ -33,6 +33,9 @@ beforeAll(async () => {
   calls = await callEveryMethod(server.url, canaries);
   const { apiKey } = await workOn(folder, ({ services }) => services.create("orders", ["users:read"], null), settings);
   await liveALife(server.url, canaries, apiKey);
+  const account = { username: "root", password: canaries.make() };
+  await workOn(folder, (core) => core.createUser({ ...account, email: "", roles: ["admin"] }), settings);
+  await administer(server.url, canaries, account);
   await sendWhatIsMalformed(server.url, canaries);
   await breakTheDatabase();
   await runCommands();

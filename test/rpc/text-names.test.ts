@@ -1,4 +1,9 @@
-/** Names as people write them, and as nobody should: what becomes of each at signup, through every protocol. */
+/**
+ * Names as people write them, and as nobody should: what becomes of each at signup, through every protocol.
+ *
+ * The 515 naughty strings as user names go through all seven forms of the wire, and so does every address that a rule
+ * refuses; texts of the classes of Unicode and addresses that are taken go through two, every two of them in turn.
+ */
 import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -101,7 +106,7 @@ describe("A user name", () => {
 });
 
 describe("An e-mail address", () => {
-  it("is taken in its one form, or refused by rule, by two protocols alike", LONG, async () => {
+  it("is taken in its one form by two protocols alike, or refused by rule by every one", LONG, async () => {
     const taken = new Set<string>();
     for (const [index, text] of TEXTS.entries()) {
       const typed = `${text}@example.com`;
@@ -111,6 +116,8 @@ describe("An e-mail address", () => {
       if (refusal !== null) {
         const rule = taken.has(address) ? "AlreadyExists EMAIL_TAKEN" : "InvalidArgument REQUEST_INVALID email";
         expect([text, summaryOf(refusal)]).toEqual([text, rule]);
+        // Taken it is at those two alone; what a rule refuses, all refuse.
+        if (!taken.has(address)) await signUp(chorus.voices, `owner-of-address-${index}`, typed);
         continue;
       }
       expect([text, taken.has(address), answer]).toMatchObject([text, false, { user: { email: address } }]);

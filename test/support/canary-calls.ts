@@ -62,10 +62,7 @@ export async function liveALife(url: string, canaries: Canaries, apiKey: string)
   const other = await auth.login(login);
   const kept = await auth.refresh({ refreshToken: other.refreshToken, attemptId: Buffer.from(canaries.make()) });
   for (const { accessToken, refreshToken } of [tokens, fresh, again, last, other, kept]) {
-    for (const token of [accessToken, refreshToken]) {
-      canaries.add(token);
-      canaries.add(token.slice(token.lastIndexOf(".") + 1));
-    }
+    for (const token of [accessToken, refreshToken]) addToken(canaries, token);
   }
   await expect(auth.refresh({ refreshToken: tokens.refreshToken })).rejects.toThrow();
   const { account } = clientsOf(url, last.accessToken);
@@ -85,6 +82,43 @@ export async function liveALife(url: string, canaries: Canaries, apiKey: string)
   await auth.authorize({ accessToken: apiKey });
   await auth.logout({ refreshToken: last.refreshToken });
   await expect(auth.login({ ...login, password: canaries.make() })).rejects.toThrow();
+}
+
+/**
+ * What an administrator does with secrets, and succeeds at: an account, passwords of it and of
+ * somebody else, a service. All of them are used, so that they are good ones.
+ */
+export async function administer(
+  url: string,
+  canaries: Canaries,
+  { username, password }: { readonly username: string; readonly password: string },
+): Promise<void> {
+  const { auth } = clientsOf(url);
+  const { accessToken, refreshToken } = await auth.login({ identifier: username, password });
+  for (const token of [accessToken, refreshToken]) addToken(canaries, token);
+  const { admin } = clientsOf(url, accessToken);
+  const [first, second] = [canaries.make(), canaries.make()];
+  const { user } = await admin.createUser({ username: "yan", password: first, roles: ["user"] });
+  await expect(admin.createUser({ username: "yan", password: canaries.make() })).rejects.toThrow("taken");
+  await auth.login({ identifier: "yan", password: first });
+  await admin.setUserPassword({ userId: user?.id ?? "", password: second });
+  await auth.login({ identifier: "yan", password: second });
+  await expect(auth.login({ identifier: "yan", password: first })).rejects.toThrow();
+  const { apiKey } = await admin.createService({ name: "billing", permissions: ["users:*"] });
+  canaries.add(apiKey);
+  const { admin: service } = clientsOf(url, apiKey);
+  const third = canaries.make();
+  await service.setUserPassword({ userId: user?.id ?? "", password: third });
+  const { accessToken: last } = await auth.login({ identifier: "yan", password: third });
+  addToken(canaries, last);
+  await admin.revokeService({ name: "billing" });
+  await expect(service.listUsers({})).rejects.toThrow("not the API key of a service");
+}
+
+/** A token, and its last part, without which it is worth nothing. */
+function addToken(canaries: Canaries, token: string): void {
+  canaries.add(token);
+  canaries.add(token.slice(token.lastIndexOf(".") + 1));
 }
 
 /** Bodies that are no message, each around a secret. */

@@ -3,14 +3,11 @@
  * built, and installed into an empty project elsewhere.
  */
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, sep } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
-
-export const CHECKOUT = join(import.meta.dirname, "../..");
-/** What is no part of the sources. */
-const NOT_COPIED = new Set([".git", "node_modules", "dist", "data", "artifacts", "proto-deps"]);
+import { CHECKOUT, copyCheckout } from "./copied-checkout.ts";
 
 const packReport = z.tuple([
   z.object({ filename: z.string(), size: z.number(), files: z.array(z.object({ path: z.string() })) }),
@@ -38,11 +35,7 @@ export type Packed = {
 /** Packs a copy of the checkout into `folder`, as `npm publish` would. */
 export async function packInto(folder: string): Promise<Packed> {
   const copy = join(folder, "checkout");
-  cpSync(CHECKOUT, copy, {
-    recursive: true,
-    filter: (path) => dirname(path) !== CHECKOUT || !NOT_COPIED.has(path.slice(CHECKOUT.length + 1)),
-  });
-  symlinkSync(join(CHECKOUT, "node_modules"), join(copy, "node_modules"));
+  copyCheckout(copy);
   const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], copy);
   const [report] = packReport.parse(JSON.parse(stdout));
   return {

@@ -37,6 +37,8 @@ export async function createInstallation(port: number) {
     url,
     start,
     stop,
+    /** The log of the service, since its last start. */
+    said: () => server?.output().stderr ?? "",
     /** From the next start on. */
     configure(settings: Readonly<Record<string, string>>) {
       more = settings;

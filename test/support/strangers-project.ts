@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TEST_SETTINGS } from "./app.ts";
-import { CHECKOUT, run, strangersEnvironment, tool } from "./installed-package.ts";
+import { CHECKOUT } from "./copied-checkout.ts";
+import { run, strangersEnvironment, tool } from "./installed-package.ts";
 
 /** Type-checks a file of the project, declarations of others included. */
 export async function checkTypes(project: string, file: string, moduleResolution: string) {

@@ -1,6 +1,12 @@
 /**
  * What holds of every text field of every RPC, whatever somebody puts into it: a typed answer, the same in every
  * protocol, and whoever is told the text again is told it exactly.
+ *
+ * How the texts are spread over the seven forms of the wire: each field by itself gets six texts, all classes of
+ * Unicode among them, through all seven, whose answers are compared. The 515 naughty strings, in all fields of an RPC
+ * at once, go through one form each, the seven taking turns. At signup they go through more (test/rpc/text-names.test.ts,
+ * text-passwords.test.ts): as user names through all seven; as addresses and passwords through all seven if a rule
+ * refuses them, else, because each costs a hash, through two, every two of the seven in turn.
  */
 import type { JsonValue } from "@bufbuild/protobuf";
 import { protoCamelCase } from "@bufbuild/protobuf/reflect";

@@ -29,7 +29,13 @@ export const file_sallyport_auth_v1_admin_service: GenFile = /*@__PURE__*/
  * (TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED,
  * PRIVILEGES_CHANGED, AUDIENCE_MISMATCH, PERMISSION_MISSING), and may fail with
  * REQUEST_INVALID, AUTHORIZATION_MALFORMED, DEADLINE_EXCEEDED, UNAVAILABLE and
- * INTERNAL.
+ * INTERNAL. A command whose caller is disabled, loses a role or its session, or is
+ * revoked while the command is on its way fails in the same way.
+ *
+ * Some RPCs ask what the caller holds beyond the permission of their rule. Whoever
+ * holds `*` holds all of it. Roles are held by users alone, never by services; `user`
+ * and those that anybody may take at signup do not count: every holder of
+ * `users:write` may give and take them, and change accounts that hold no others.
  *
  * @generated from service sallyport.auth.v1.AdminService
  */
@@ -65,7 +71,8 @@ export const AdminService: GenService<{
   /**
    * Makes an account, also where signup is closed.
    *
-   * Callers: holders of `users:write` who hold the roles that the user is to hold.
+   * Callers: holders of `users:write` who hold `*` or the roles that the user is to
+   * hold; `user` and roles that anybody may take at signup do not count.
    * Fails with: USERNAME_TAKEN, EMAIL_TAKEN, ROLE_NOT_FOUND, PASSWORD_COMMON,
    * PASSWORD_PERSONAL, PRIVILEGE_ESCALATION, BUSY.
    * Retry: a retry of one that succeeded fails with USERNAME_TAKEN.
@@ -81,7 +88,8 @@ export const AdminService: GenService<{
    * Replaces the roles of a user. Tokens with the old roles stop working at
    * once; their owners refresh and go on.
    *
-   * Callers: holders of `users:write` who hold the roles that the user gains or loses.
+   * Callers: holders of `users:write` who hold `*` or the roles that the user gains or
+   * loses; `user` and roles that anybody may take at signup do not count.
    * Fails with: USER_NOT_FOUND, ROLE_NOT_FOUND, LAST_ADMIN, PRIVILEGE_ESCALATION.
    * Retry: safe.
    *
@@ -93,9 +101,11 @@ export const AdminService: GenService<{
     output: typeof SetUserRolesResponseSchema;
   },
   /**
-   * Sets a new password. Every session of the user is over at once, everywhere.
+   * Sets a new password. Every session of the user is over at once, everywhere. The
+   * old password is not asked for, also where callers set their own.
    *
-   * Callers: holders of `users:write` who hold the roles that the user holds.
+   * Callers: holders of `users:write` who hold `*` or the roles that the user holds;
+   * `user` and roles that anybody may take at signup do not count.
    * Fails with: USER_NOT_FOUND, PASSWORD_COMMON, PASSWORD_PERSONAL,
    * PRIVILEGE_ESCALATION, BUSY.
    * Retry: safe; it ends sessions that were begun meanwhile.
@@ -110,7 +120,8 @@ export const AdminService: GenService<{
   /**
    * Keeps a user out. Every session of the user is over at once, everywhere.
    *
-   * Callers: holders of `users:write` who hold the roles that the user holds.
+   * Callers: holders of `users:write` who hold `*` or the roles that the user holds;
+   * `user` and roles that anybody may take at signup do not count.
    * Fails with: USER_NOT_FOUND, LAST_ADMIN, PRIVILEGE_ESCALATION.
    * Retry: safe.
    *
@@ -124,7 +135,8 @@ export const AdminService: GenService<{
   /**
    * Lets a user in again. Revives no session and no token.
    *
-   * Callers: holders of `users:write` who hold the roles that the user holds.
+   * Callers: holders of `users:write` who hold `*` or the roles that the user holds;
+   * `user` and roles that anybody may take at signup do not count.
    * Fails with: USER_NOT_FOUND, PRIVILEGE_ESCALATION.
    * Retry: safe.
    *
@@ -152,7 +164,7 @@ export const AdminService: GenService<{
   /**
    * Ends a session of anybody, at once and everywhere.
    *
-   * Callers: holders of `sessions:write`.
+   * Callers: holders of `sessions:write`, whatever roles the user holds.
    * Fails with: SESSION_NOT_FOUND.
    * Retry: safe; ending a session that is over succeeds.
    *
@@ -166,7 +178,7 @@ export const AdminService: GenService<{
   /**
    * Ends every session of a user, at once and everywhere. The user may log in again.
    *
-   * Callers: holders of `sessions:write`.
+   * Callers: holders of `sessions:write`, whatever roles the user holds.
    * Fails with: USER_NOT_FOUND.
    * Retry: safe; it ends sessions that were begun meanwhile.
    *
@@ -194,7 +206,9 @@ export const AdminService: GenService<{
   /**
    * Makes a role or replaces what it grants. Holds for tokens that are out, at once.
    *
-   * Callers: holders of `roles:write` who hold whatever the role is to grant.
+   * Callers: holders of `roles:write` who hold whatever the role is to grant. What it
+   * granted before, and who holds it, does not count: they may take from a role, and
+   * so from its users, what they do not hold.
    * Fails with: ROLE_BUILT_IN, ROLE_NAME_RESTING, TOO_MANY_ROLES, PRIVILEGE_ESCALATION.
    * Retry: safe.
    *
@@ -208,7 +222,7 @@ export const AdminService: GenService<{
   /**
    * Deletes a role that nobody holds.
    *
-   * Callers: holders of `roles:write`.
+   * Callers: holders of `roles:write`, whatever the role grants.
    * Fails with: ROLE_NOT_FOUND, ROLE_IN_USE, ROLE_BUILT_IN.
    * Retry: a retry of one that succeeded fails with ROLE_NOT_FOUND.
    *
@@ -234,7 +248,8 @@ export const AdminService: GenService<{
     output: typeof ListServicesResponseSchema;
   },
   /**
-   * Makes a service credential. Its API key is told once.
+   * Makes a service credential. Its API key is told once. The credential is on its
+   * own: it goes on when whoever made it is disabled or revoked.
    *
    * Callers: holders of `services:write` who hold whatever the service is to hold.
    * Fails with: SERVICE_NAME_TAKEN, PRIVILEGE_ESCALATION.
@@ -251,7 +266,8 @@ export const AdminService: GenService<{
   /**
    * Ends a service credential for good, at once and everywhere.
    *
-   * Callers: holders of `services:write`.
+   * Callers: holders of `services:write`, whatever the service holds, be it more than
+   * they do.
    * Fails with: SERVICE_NOT_FOUND.
    * Retry: a retry of one that succeeded fails with SERVICE_NOT_FOUND.
    *

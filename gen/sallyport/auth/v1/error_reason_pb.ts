@@ -204,7 +204,9 @@ export const ErrorReason = {
   ROLE_NOT_SELF_ASSIGNABLE: 33,
 
   /**
-   * The caller would give, take or take over what it does not hold itself. PERMISSION_DENIED.
+   * The caller would give a permission that it does not hold, or, without holding `*`,
+   * give or take a role, or change an account with a role, that it does not hold and
+   * that is neither `user` nor anybody's to take at signup. PERMISSION_DENIED.
    *
    * @generated from enum value: ERROR_REASON_PRIVILEGE_ESCALATION = 34;
    */
