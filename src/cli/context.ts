@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { type Config, readConfig } from "../config.ts";
 import { type Core, databaseFile, openCore } from "../core.ts";
 import { Refusal } from "../errors.ts";
@@ -23,18 +23,49 @@ export async function withCore<T>(
   { mayCreate = false }: { readonly mayCreate?: boolean } = {},
 ): Promise<T> {
   const context = readContext();
-  const { dataDir } = context.config;
-  if (!mayCreate && !existsSync(databaseFile(context.config))) {
-    throw new Error(`there is no database in ${dataDir}; set SALLYPORT_DATA_DIR, or make one: sallyport migrate`);
+  const { config } = context;
+  if (!mayCreate && !hasDatabase(config)) {
+    throw new Error(
+      `there is no database in ${config.dataDir}; set SALLYPORT_DATA_DIR, or make one: sallyport migrate`,
+    );
   }
-  return forOperator(context.config, async () => {
+  const run = async () => {
     const core = await openCore({ ...context, log: createLog({ level: "warn" }) });
     try {
       return await work(core);
     } finally {
       await core.close();
     }
-  });
+  };
+  return notingNewDatabase(config, noteOnStandardError, () => forOperator(config, run));
+}
+
+/**
+ * Does the work, and tells of the database that it made, if there was none, even where it failed after that: whoever
+ * meant another folder, or whose disk is not mounted, is to notice.
+ */
+export async function notingNewDatabase<T>(
+  config: Config,
+  note: (config: Config) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const was = hasDatabase(config);
+  try {
+    return await work();
+  } finally {
+    if (!was && hasDatabase(config)) note(config);
+  }
+}
+
+/** An empty file is none: it would be made one. */
+function hasDatabase(config: Config): boolean {
+  const file = databaseFile(config);
+  return existsSync(file) && statSync(file).size > 0;
+}
+
+/** Says that there is a new database, and where. */
+export function noteOnStandardError({ dataDir }: Config): void {
+  process.stderr.write(`sallyport: made a new database in ${dataDir}\n`);
 }
 
 /** Does the work; where a client would only be told to wait, the operator is told what to mend. */

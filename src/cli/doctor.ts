@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { databaseFile } from "../core.ts";
 import { examine } from "../doctor/examine.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { readContext, say } from "./context.ts";
@@ -23,7 +24,9 @@ export function addDoctorCommand(program: Command): void {
 }
 
 async function diagnose({ json }: { readonly json?: boolean }): Promise<void> {
-  for await (const [name, finding] of examine(readContext())) {
+  const context = readContext();
+  const patient = { ...context, databaseFile: databaseFile(context.config) };
+  for await (const [name, finding] of examine(patient)) {
     if (finding.mend !== null) process.exitCode = 1;
     say(json ? JSON.stringify({ name, ...finding }) : toText(name, finding));
   }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { migrateDatabase } from "../core.ts";
-import { readContext, say } from "./context.ts";
+import { noteOnStandardError, notingNewDatabase, readContext, say } from "./context.ts";
 import { examples } from "./examples.ts";
 
 /** `sallyport migrate`: brings the schema up to this version, without serving. */
@@ -17,7 +17,9 @@ export function addMigrateCommand(program: Command): void {
       ]),
     )
     .action(async ({ new: beginAnew = false }: { readonly new?: boolean }) => {
-      const applied = await migrateDatabase(readContext().config, { beginAnew });
+      const { config } = readContext();
+      const migrate = () => migrateDatabase(config, { beginAnew });
+      const applied = await notingNewDatabase(config, noteOnStandardError, migrate);
       say(applied.length === 0 ? "the schema is up to date" : `migrated: ${applied.join(", ")}`);
     });
 }

@@ -3,7 +3,7 @@ import { createApp } from "../app.ts";
 import type { Config } from "../config.ts";
 import { databaseFile } from "../core.ts";
 import { refuseDamage } from "../store/sqlite/inspect-file.ts";
-import { forOperator, readContext, say } from "./context.ts";
+import { forOperator, notingNewDatabase, readContext, say } from "./context.ts";
 import { examples } from "./examples.ts";
 import { settingsHelp } from "./settings-help.ts";
 
@@ -26,7 +26,11 @@ export function addServeCommand(program: Command, options: { readonly isDefault:
 async function serve(): Promise<void> {
   const context = readContext();
   refuseDamage(databaseFile(context.config));
-  const app = await forOperator(context.config, () => createApp(context));
+  // A warning: once in the life of an installation it is expected, and every other time a disaster.
+  const note = ({ dataDir }: Config) =>
+    context.log.warn({ event: "database_made", data_dir: dataDir }, "there was no database; made a new one");
+  const start = () => forOperator(context.config, () => createApp(context));
+  const app = await notingNewDatabase(context.config, note, start);
   const stopped = new Promise<void>((resolve, reject) => {
     let isStopping = false;
     const stop = () => {

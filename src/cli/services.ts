@@ -50,9 +50,7 @@ export function addServicesCommands(program: Command): void {
 }
 
 async function create(name: string, { permission }: { readonly permission: readonly string[] }): Promise<void> {
-  const { apiKey } = await withCore((core) => core.services.create(name, [...new Set(permission)], null), {
-    mayCreate: true,
-  });
+  const { apiKey } = await withCore((core) => core.services.create(name, [...new Set(permission)], null));
   say(apiKey);
 }
 

@@ -1,7 +1,12 @@
-/** Examines the database file: whether it is ours, whole, of this version, and openable with the keys given. */
+/**
+ * Examines the database file: the library that reads it, and whether it is ours, whole, of this version, and openable
+ * with the keys given.
+ */
 import { existsSync } from "node:fs";
 import type { Random } from "../lib/random.ts";
-import type { FileReport } from "../store/sqlite/inspect-file.ts";
+import { type FileReport, hasHotJournal, type LibraryReport } from "../store/sqlite/inspect-file.ts";
+import { isSqliteError } from "../store/sqlite/outage.ts";
+import { explainFault, UnusableDatabase } from "../store/sqlite/unusable.ts";
 import { loadMasterKeys, MasterKeyError, refuseLostDatabase } from "../tokens/master-key.ts";
 import { type Finding, fine, wrong, wrongAsToldAtStart } from "./finding.ts";
 
@@ -17,10 +22,36 @@ export function examineAbsence(file: string, dataDir: string): Finding | null {
 }
 
 /** Whether the library is one that loses nothing. */
-export function examineLibrary({ library }: FileReport): Finding {
-  if (library.isTooOld) return wrong(`SQLite ${library.version} can lose commits`, "npm ci");
-  return fine(`SQLite ${library.version}`);
+export function examineLibrary(inspect: () => LibraryReport): Finding {
+  const mend =
+    "install the dependencies again, for this machine and this Node: `npm ci` in a checkout; where Sallyport is " +
+    "installed, remove node_modules and run `npm install`";
+  try {
+    const { version, isTooOld } = inspect();
+    return isTooOld ? wrong(`SQLite ${version} can lose commits`, mend) : fine(`SQLite ${version}`);
+  } catch (error) {
+    return wrong(`SQLite cannot be loaded: ${messageOf(error)}`, mend);
+  }
 }
+
+/** Why a file cannot be looked at, and what to do. */
+export function examineFault(file: string, error: unknown): Finding {
+  if (hasHotJournal(error)) {
+    return wrong(
+      `a change of ${file} was cut short by a crash, and is not undone yet`,
+      "start the service, which undoes it, or run: sallyport migrate; then ask the doctor again",
+    );
+  }
+  if (isSqliteError(error, /^SQLITE_(NOTADB|CORRUPT)/)) {
+    return wrong(`${file} cannot be read: ${messageOf(error)}`, "restore a backup, then run: sallyport restored");
+  }
+  const told = explainFault(error, file);
+  if (told instanceof UnusableDatabase) return wrongAsToldAtStart(told.message, "let this user read and write it");
+  return wrong(`${file} cannot be looked at: ${messageOf(error)}`, "mend what is wrong with sqlite, above");
+}
+
+/** The first line: what the system says of an addon may go on. */
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0];
 
 /** Whether the file is ours and whole. */
 export function examineIntegrity({ isOurs, integrity }: FileReport): Finding {
@@ -42,16 +73,6 @@ export function examineIssuer({ issuer }: FileReport, stated: string): Finding {
   return wrong(
     `was ${issuer} at the last start, and is now ${stated}`,
     `set SALLYPORT_ISSUER to ${issuer}, or let everybody log in again`,
-  );
-}
-
-/** Whether this machine's clock is behind what the file has seen. */
-export function examineClock({ latestTime }: FileReport, now: number): Finding {
-  const aheadMs = latestTime - now;
-  if (aheadMs <= 5_000) return fine(new Date(now).toISOString());
-  return wrong(
-    `${Math.ceil(aheadMs / 1000)} s behind the latest event in the database`,
-    "set the clock of this machine, for instance by NTP",
   );
 }
 

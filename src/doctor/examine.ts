@@ -6,49 +6,58 @@ import { join } from "node:path";
 import type { Config } from "../config.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
-import { type FileReport, inspectFile } from "../store/sqlite/inspect-file.ts";
+import { type FileReport, inspectFile, inspectLibrary } from "../store/sqlite/inspect-file.ts";
+import { examineClock } from "./clock.ts";
 import * as database from "./database.ts";
 import { examineDisk, examineFile, examineFolder } from "./files.ts";
-import { type Finding, fine, wrong } from "./finding.ts";
+import { type Finding, fine } from "./finding.ts";
 import { examineMetricsAddress, examinePort } from "./port.ts";
 import { examineTls } from "./tls.ts";
 
-type Patient = { readonly config: Config; readonly clock: Clock; readonly random: Random };
+type Patient = {
+  readonly config: Config;
+  /** The file of the database. */
+  readonly databaseFile: string;
+  readonly clock: Clock;
+  readonly random: Random;
+};
 
 /** Every finding, under the name of what was looked at. */
-export async function* examine({ config, clock, random }: Patient): AsyncGenerator<readonly [string, Finding]> {
-  const file = join(config.dataDir, "sallyport.db");
+export async function* examine(patient: Patient): AsyncGenerator<readonly [string, Finding]> {
+  const { config, databaseFile, clock } = patient;
+  const keyFile = join(config.dataDir, "master.key");
   yield ["node", fine(`Node ${process.versions.node}`)];
+  yield ["sqlite", database.examineLibrary(inspectLibrary)];
   yield ["data folder", examineFolder(config.dataDir)];
   yield ["disk", examineDisk(config.dataDir)];
-  yield ["master key file", examineFile(join(config.dataDir, "master.key"))];
-  yield ["database file", examineFile(file)];
-  yield* examineDatabase(file, { config, clock, random });
+  yield ["master key file", examineFile(keyFile)];
+  yield ["database file", examineFile(databaseFile)];
+  const seen = look(patient);
+  if ("found" in seen) yield ["database", seen];
+  else yield* examineReport(seen, patient);
+  const latestEvent = "found" in seen ? 0 : seen.latestTime;
+  yield ["clock", examineClock(clock.now(), [databaseFile, keyFile], latestEvent)];
   for (const finding of await examineTls(config.tls, clock.now())) yield ["tls", finding];
   yield ["port", await examinePort({ host: config.host, port: config.port, isTls: config.tls !== null })];
   yield ["metrics", await examineMetricsAddress(config.metricsAddress, config.metricsOpen)];
 }
 
-async function* examineDatabase(file: string, patient: Patient): AsyncGenerator<readonly [string, Finding]> {
-  const { config, clock, random } = patient;
-  const absence = database.examineAbsence(file, config.dataDir);
-  if (absence !== null) {
-    yield ["database", absence];
-    return;
-  }
-  let report: FileReport;
+/** What is in the database; or, where nobody can tell, why. */
+function look({ config, databaseFile }: Patient): FileReport | Finding {
+  const absence = database.examineAbsence(databaseFile, config.dataDir);
+  if (absence !== null) return absence;
   try {
-    report = inspectFile(file);
+    return inspectFile(databaseFile);
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    yield ["database", wrong(`${file} cannot be read: ${said}`, "restore a backup, then run: sallyport restored")];
-    return;
+    return database.examineFault(databaseFile, error);
   }
-  yield ["sqlite", database.examineLibrary(report)];
+}
+
+async function* examineReport(report: FileReport, patient: Patient): AsyncGenerator<readonly [string, Finding]> {
+  const { config, random } = patient;
   yield ["database", database.examineIntegrity(report)];
   yield ["schema", database.examineSchema(report)];
   yield ["issuer", database.examineIssuer(report, config.issuer)];
   const source = { stated: config.masterKeys, dataDir: config.dataDir, random };
   yield ["master key", await database.examineMasterKey(report, source)];
-  yield ["clock", database.examineClock(report, clock.now())];
 }

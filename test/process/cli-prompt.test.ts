@@ -25,7 +25,9 @@ it("asks for the password twice, shows nothing of it, and heeds the backspace", 
     ["Again: ", `${PASSWORD}\r`],
   ]);
   expect(code, screen).toBe(0);
-  expect(screen).toMatch(/^Password: \r?\nAgain: \r?\ncreated usr_\S+ ada \(user\)\r?\n$/);
+  expect(screen).toMatch(
+    /^Password: \r?\nAgain: \r?\nsallyport: made a new database in \S+\r?\ncreated usr_\S+ ada \(user\)\r?\n$/,
+  );
   const { userId } = await workOn(folder, async ({ login }) => {
     const request = { identifier: "ada", password: PASSWORD, audiences: [], deviceName: "" };
     return { userId: (await login(request, new AbortController().signal)).user.id };

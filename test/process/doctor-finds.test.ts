@@ -1,12 +1,14 @@
 /** What the doctor finds in files, certificates and addresses, each with how to mend it. */
 import { once } from "node:events";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readConfig } from "../../src/config.ts";
+import { databaseFile } from "../../src/core.ts";
+import { examineLibrary } from "../../src/doctor/database.ts";
 import { examine } from "../../src/doctor/examine.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { TEST_SETTINGS, temporaryFolder } from "../support/app.ts";
 import { AS_MORTAL } from "../support/bad-start.ts";
@@ -40,10 +42,11 @@ afterEach(() => {
 });
 
 /** All findings under this name: what was found, and behind it how to mend it, if it is wrong. */
-async function findings(name: string, settings: Settings = {}): Promise<readonly string[]> {
+async function findings(name: string, settings: Settings = {}, clock: Clock = systemClock): Promise<readonly string[]> {
   const config = readConfig({ ...TEST_SETTINGS, SALLYPORT_DATA_DIR: data, ...settings });
   const all: string[] = [];
-  for await (const [looked, { found, mend }] of examine({ config, clock: systemClock, random: systemRandom })) {
+  const patient = { config, databaseFile: databaseFile(config), clock, random: systemRandom };
+  for await (const [looked, { found, mend }] of examine(patient)) {
     if (looked === name) all.push(mend === null ? found : `WRONG ${found} → ${mend}`);
   }
   return all;
@@ -107,6 +110,52 @@ describe("Of the data folder the doctor says", () => {
     ]);
   });
 });
+
+describe("Of SQLite the doctor says", () => {
+  it("which one it is, and that one that can lose commits is to be replaced", async () => {
+    expect(await findings("sqlite")).toEqual([expect.stringMatching(/^SQLite \d+\.\d+\.\d+$/)]);
+    const { found, mend } = examineLibrary(() => ({ version: "3.50.0", isTooOld: true }));
+    expect([found, mend]).toEqual([
+      "SQLite 3.50.0 can lose commits",
+      expect.stringMatching(/^install the dependencies again/),
+    ]);
+  });
+});
+
+describe("Of the clock the doctor says that it is behind", () => {
+  const at = (time: number) => findings("clock", {}, { now: () => time });
+
+  it("this version, whatever there is in the folder", async () => {
+    const said = [expect.stringMatching(/^WRONG \d+ s behind the making of this version → set the clock/)];
+    expect(await at(0)).toEqual(said);
+    mkdirSync(data, { mode: 0o700 });
+    writeFileSync(join(data, "sallyport.db"), "no database, but long enough to be looked at ".repeat(100));
+    expect(await at(Date.UTC(2020, 0, 1))).toEqual([expect.stringMatching(/^WRONG \d+ s behind .* → set the clock/)]);
+  });
+
+  it("files that cannot be read, or the database that is lost", async () => {
+    await makeDatabase();
+    const now = Date.now();
+    const file = join(data, "sallyport.db");
+    writeFileSync(file, "no database, but long enough to be looked at ".repeat(100));
+    utimesSync(file, new Date(now + 60_000), new Date(now + 60_000));
+    expect(await at(now)).toEqual([`WRONG 60 s behind the last change of ${file} → ${MEND_CLOCK}`]);
+    rmSync(file);
+    utimesSync(keyFile(), new Date(now + 30_000), new Date(now + 30_000));
+    expect(await at(now)).toEqual([`WRONG 30 s behind the last change of ${keyFile()} → ${MEND_CLOCK}`]);
+    expect(await at(now + 26_000)).toEqual([new Date(now + 26_000).toISOString()]);
+  });
+
+  it("what is in the database", async () => {
+    await makeDatabase();
+    for (const path of [keyFile(), join(data, "sallyport.db")]) utimesSync(path, 0, 0);
+    expect(await at(Date.now() - 60_000)).toEqual([
+      expect.stringMatching(/^WRONG (59|60) s behind the latest event in the database → set the clock/),
+    ]);
+  });
+});
+
+const MEND_CLOCK = "set the clock of this machine, for instance by NTP";
 
 describe("Of TLS the doctor says", () => {
   const written = async (stated: Stated = {}, clientCa?: string) =>

@@ -2,9 +2,12 @@ import { once } from "node:events";
 import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
 import { runCommand, startServerProcess } from "../support/server-process.ts";
+
+const BROKEN_ADDON = fileURLToPath(new URL("../support/broken-addon.cjs", import.meta.url));
 
 let folder: string;
 const settings = () => ({ SALLYPORT_DATA_DIR: folder });
@@ -56,7 +59,9 @@ describe("The doctor", () => {
   });
 
   it("makes nothing where there is nothing", async () => {
-    expect(await diagnosis()).toMatchObject({ code: 0, wrong: {} });
+    const { code, looked, wrong } = await diagnosis();
+    expect({ code, wrong }).toEqual({ code: 0, wrong: {} });
+    expect(looked).toEqual(expect.arrayContaining(["sqlite", "clock"]));
     expect(existsSync(join(folder, "sallyport.db"))).toBe(false);
   });
 
@@ -83,11 +88,25 @@ describe("The doctor", () => {
     writeFileSync(join(folder, "sallyport.db"), "no database, but long enough to be looked at ".repeat(100), {
       mode: 0o600,
     });
-    const { code, wrong } = await diagnosis();
+    const { code, looked, wrong } = await diagnosis();
     expect({ code, mend: wrong.database?.mend }).toEqual({
       code: 1,
       mend: "restore a backup, then run: sallyport restored",
     });
+    expect(looked).toEqual(expect.arrayContaining(["sqlite", "clock"]));
+  });
+
+  it.each([
+    ["with a database", async () => void (await (await startServerProcess(settings())).end("SIGTERM"))],
+    ["without one", async () => {}],
+  ])("blames an addon that cannot be loaded, not the data, and looks at all else: %s", async (_what, prepare) => {
+    await prepare();
+    const { code, looked, wrong } = await diagnosis({ NODE_OPTIONS: `--require ${BROKEN_ADDON}` });
+    expect(code).toBe(1);
+    expect(wrong.sqlite?.found).toBe("SQLite cannot be loaded: invalid ELF header");
+    expect(wrong.sqlite?.mend).toMatch(/install the dependencies again.* `npm ci` in a checkout.*`npm install`/);
+    expect(JSON.stringify(wrong)).not.toContain("backup");
+    expect(looked).toEqual(expect.arrayContaining(["clock", "port"]));
   });
 
   it("tells another program on the port", async () => {
@@ -103,13 +122,17 @@ describe("The doctor", () => {
 });
 
 describe("A command on a folder without a database", () => {
-  it.each([["users", "list"], ["users", "set-roles", "ada"], ["keys", "list"], ["services", "list"], ["restored"]])(
-    "makes none, and says what to do: %s %s",
-    async (...args) => {
-      const { code, stderr } = await runCommand(args.filter(Boolean), settings());
-      expect(code).toBe(1);
-      expect(stderr).toContain(`there is no database in ${folder}`);
-      expect(existsSync(join(folder, "sallyport.db"))).toBe(false);
-    },
-  );
+  it.each([
+    ["users", "list"],
+    ["users", "set-roles", "ada"],
+    ["keys", "list"],
+    ["services", "list"],
+    ["services", "create", "orders"],
+    ["restored"],
+  ])("makes none, and says what to do: %s %s", async (...args) => {
+    const { code, stderr } = await runCommand(args.filter(Boolean), settings());
+    expect(code).toBe(1);
+    expect(stderr).toContain(`there is no database in ${folder}`);
+    expect(existsSync(join(folder, "sallyport.db"))).toBe(false);
+  });
 });

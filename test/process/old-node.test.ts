@@ -45,12 +45,15 @@ const refusal = (version: string) => ({
 });
 
 describe("The entry", () => {
-  it.each(["18.20.8", "20.20.2", "22.22.0", "23.11.1", "25.9.0"])("says on Node %s what to do, and ends", (version) => {
-    expect(runOn(version, null, ["serve"])).toEqual(refusal(version));
-  });
+  it.each(["10.24.1", "16.20.2", "18.20.8", "20.20.2", "22.22.0", "23.11.1", "25.9.0"])(
+    "says on Node %s what to do, and ends",
+    (version) => {
+      expect(runOn(version, null, ["serve"])).toEqual(refusal(version));
+    },
+  );
 
   it("says so on an old Node that is really there, or else on one more that is not", () => {
-    const { node, version } = findOldNode() ?? { node: null, version: "16.20.2" };
+    const { node, version } = findOldNode() ?? { node: null, version: "14.21.3" };
     expect(runOn(version, node, ["serve"])).toEqual(refusal(version));
   });
 

@@ -116,7 +116,7 @@ describe("A server that cannot start", () => {
       SALLYPORT_PORT_8080_TCP_ADDR: "10.0.0.1",
     };
     const { code, stderr } = await runCommand(["migrate"], { SALLYPORT_DATA_DIR: folder, ...injected });
-    expect([code, stderr]).toEqual([0, ""]);
+    expect([code, stderr]).toEqual([0, `sallyport: made a new database in ${folder}\n`]);
   });
 });
 

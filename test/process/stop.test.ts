@@ -48,7 +48,7 @@ describe("A server that is told to stop", () => {
     expect(await json(response)).toMatchObject({ user: { username: "ada" } });
     expect(await end).toEqual({ code: 0, signal: null });
     expect(server.output().stdout).toBe(`sallyport listening on ${server.url}\n`);
-    expect(eventsOf(server)).toEqual(["keys_created", "stopping", "user_created", "request"]);
+    expect(eventsOf(server)).toEqual(["keys_created", "database_made", "stopping", "user_created", "request"]);
     await expect(fetch(server.url)).rejects.toThrow();
     const users = await workOn(folder, ({ store }) =>
       store.read((db) => db.selectFrom("users").select("username").execute()),

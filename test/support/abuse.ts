@@ -5,6 +5,7 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { temporaryFolder } from "./app.ts";
+import { workOn } from "./folder.ts";
 import { scrape } from "./metrics.ts";
 import { startServerProcess } from "./server-process.ts";
 
@@ -12,6 +13,8 @@ import { startServerProcess } from "./server-process.ts";
 export type AbusedServer = {
   readonly url: string;
   readonly port: number;
+  /** What each of the well-behaved clients has had while nothing else went on, in answers by the millisecond. */
+  readonly ordinary: number[];
   /** The value of a metric, now. */
   readonly metric: (series: string) => Promise<number>;
   /** Ends the process as an operator would, and takes its folder away; its exit code, and what it wrote but for its log. */
@@ -31,6 +34,8 @@ const WARM_UP_CALLS = 300;
 /** Starts a server, and lets it warm up, so that what its memory grows by afterwards is the abuser's doing. */
 export async function startAbusedServer(settings: Readonly<Record<string, string>> = {}): Promise<AbusedServer> {
   const folder = temporaryFolder();
+  // That it had to make a database the server would say.
+  await workOn(folder, async () => {});
   const server = await startServerProcess({
     SALLYPORT_DATA_DIR: folder,
     SALLYPORT_METRICS: "on",
@@ -48,6 +53,7 @@ export async function startAbusedServer(settings: Readonly<Record<string, string
   return {
     url: server.url,
     port: Number(new URL(server.url).port),
+    ordinary: [],
     metric: async (series) => (await scrape(`${server.url}/metrics`)).value(series),
     async stop() {
       const { code } = await server.end("SIGTERM");
@@ -60,11 +66,18 @@ export async function startAbusedServer(settings: Readonly<Record<string, string
 /** What it was like while the abuse went on. */
 export type Experience<T> = {
   readonly outcome: T;
-  /** Answers that each of the well-behaved clients had, every one within its deadline. */
-  readonly answers: readonly number[];
+  /** How many times fewer answers a second the well-behaved clients had than before it; of the one worst off. */
+  readonly slowedBy: number;
   /** By how much the server's memory grew at most, in megabytes. */
   readonly grownMegabytes: number;
 };
+
+/** Of abuse that goes on, what is still ordinary speed: this machine may have other things to do, but nobody starves. */
+export const ORDINARY = 10;
+/** Of abuse in bursts: each is read to its end before its sender is cut off, and holds everybody up for that long. */
+export const IN_BURSTS = 100;
+/** For how long the well-behaved clients are left alone before the abuse, in milliseconds. */
+const UNDISTURBED_MS = 150;
 
 /**
  * Runs `abuse`, and meanwhile calls again and again: over gRPC on a connection that stays, in
@@ -72,28 +85,40 @@ export type Experience<T> = {
  */
 export async function whileServing<T>(server: AbusedServer, abuse: () => Promise<T>): Promise<Experience<T>> {
   const memory = () => server.metric("process_resident_memory_bytes");
-  const before = await memory();
-  const done = new AbortController();
-  let most = before;
+  const clients = wellBehaved(server.url);
+  const { rates } = await serve(clients, () => pause(UNDISTURBED_MS));
+  // Or before that: what came before this abuse may have been one, and its end still keep the server busy.
+  const ordinary = rates.map((rate, index) => Math.max(rate, server.ordinary[index] ?? 0));
+  server.ordinary.splice(0, Infinity, ...ordinary);
+  const bytes = await memory();
+  let most = bytes;
   const look = async () => {
     most = Math.max(most, await memory());
   };
-  const served = Promise.all([...wellBehaved(server.url), look].map((call) => again(call, done.signal)));
+  const abused = await serve([...clients, look], abuse);
+  await look();
+  const slowedBy = Math.max(...ordinary.map((rate, index) => rate / (abused.rates[index] ?? 0)));
+  return { outcome: abused.outcome, slowedBy, grownMegabytes: (most - bytes) / MEGABYTE };
+}
+
+/** Has every client call again and again until `work` is done; the answers of each, by the millisecond. */
+async function serve<T>(clients: readonly (() => Promise<void>)[], work: () => Promise<T>) {
+  const done = new AbortController();
+  const served = Promise.all(clients.map((call) => again(call, done.signal)));
   try {
-    const outcome = await Promise.race([abuse(), served.then(() => Promise.reject(new Error("served to the end")))]);
+    const outcome = await Promise.race([work(), served.then(() => Promise.reject(new Error("served to the end")))]);
     done.abort();
-    const answers = await served;
-    await look();
-    return { outcome, answers: answers.slice(0, -1), grownMegabytes: (most - before) / MEGABYTE };
+    return { outcome, rates: await served };
   } finally {
     done.abort();
   }
 }
 
 async function again(call: () => Promise<void>, done: AbortSignal): Promise<number> {
-  for (let times = 1; ; times += 1) {
+  const start = performance.now();
+  for (let answers = 1; ; answers += 1) {
     await call();
-    if (done.aborted) return times;
+    if (done.aborted) return answers / (performance.now() - start);
     await pause(10);
   }
 }

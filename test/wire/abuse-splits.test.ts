@@ -3,6 +3,8 @@ import { setImmediate as breathe, setTimeout as pause } from "node:timers/promis
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { AuthorizeRequestSchema } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { ORDINARY, startAbusedServer, whileServing } from "../support/abuse.ts";
+import { eventually } from "../support/eventually.ts";
 import { callFields, callHeaders } from "../support/http2-attacker.ts";
 import {
   FLAG,
@@ -146,4 +148,34 @@ describe.each(FORMS)("%s", (_form, { bytes, answer }) => {
     expect(await answerTo(port, pieces, breathe)).toEqual(whole);
     expect(calls).toHaveLength(2);
   });
+});
+
+/** Opened at once: no more than the system queues for a server that is busy. */
+const BATCH = 200;
+const GROWN_MEGABYTES = 64;
+/** For how long they are held, in milliseconds: for many answers. */
+const HELD_MS = 700;
+
+test("requests by the thousand that have come by a part, one for every place where any may be split, keep nobody waiting", async () => {
+  const server = await startAbusedServer();
+  const parts = FORMS.flatMap(([, { bytes, answer }]) =>
+    Array.from({ length: bytes.length - 1 }, (_, index) => ({ bytes, at: index + 1, answer })),
+  );
+  const begun: { readonly rest: () => void; readonly status: () => string | undefined }[] = [];
+  const opening = await whileServing(server, async () => {
+    while (begun.length < parts.length) {
+      const batch = parts.slice(begun.length, begun.length + BATCH).map(async ({ bytes, at, answer }) => {
+        const { socket, received } = await rawConnection(server.port);
+        socket.write(bytes.subarray(0, at));
+        return { rest: () => socket.write(bytes.subarray(at)), status: () => answer(received())?.status };
+      });
+      begun.push(...(await Promise.all(batch)));
+    }
+  });
+  const staying = await whileServing(server, () => pause(HELD_MS));
+  for (const { rest } of begun) rest();
+  await eventually(() => begun.filter(({ status }) => status() !== "200").length).toBe(0);
+  expect(staying.slowedBy).toBeLessThan(ORDINARY);
+  expect(opening.grownMegabytes + staying.grownMegabytes).toBeLessThan(GROWN_MEGABYTES);
+  expect(await server.stop()).toEqual({ code: 0, noise: "" });
 });

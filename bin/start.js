@@ -1,0 +1,13 @@
+// What the entry does on a Node that is new enough.
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+
+// Token work shares libuv's pool with password hashes and must never wait behind them: room for all
+// hashes that may run at once, and as much again. The pool takes its size when it is first used.
+const hashes = Math.max(availableParallelism(), Number(process.env.SALLYPORT_HASH_PERMITS) || 0);
+process.env.UV_THREADPOOL_SIZE ??= String(hashes + Math.max(4, availableParallelism()));
+
+const checkout = new URL("../src/main.ts", import.meta.url);
+const installed = new URL("../dist/src/main.js", import.meta.url);
+const { main } = await import((existsSync(checkout) ? checkout : installed).href);
+await main(process.argv);
