@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -8,6 +10,8 @@ export default defineConfig({
     hookTimeout: 30_000,
     pool: "forks",
     maxWorkers: 2,
+    // Hundreds of tests start the command; it is compiled once for all of them.
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), "sallyport-test-compile-cache") },
     // Nothing keeps state of its own in a module, and loading everything anew for each file takes half the time.
     isolate: false,
   },

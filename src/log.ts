@@ -91,10 +91,12 @@ function heldBack(destination: DestinationStream, mayHold: boolean): HeldBack {
     destination.write(line);
   }
   if (!mayHold) return { write, hold: write };
-  process.on("exit", flush);
+  let isWatched = false;
   return {
     write,
     hold(line) {
+      if (!isWatched) process.on("exit", flush);
+      isWatched = true;
       held += line;
       if (held.length > HELD_LENGTH) flush();
       else timer ??= setTimeout(flush, HELD_MS).unref();

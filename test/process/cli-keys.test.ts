@@ -74,7 +74,8 @@ describe("migrate", () => {
     const first = await run("migrate");
     const second = await run("migrate");
     expect([first.stdout, second.stdout]).toEqual(["migrated: 0001-core\n", "the schema is up to date\n"]);
-    expect([first.code, second.code, first.stderr, second.stderr]).toEqual([0, 0, "", ""]);
+    const made = `sallyport: made a new database in ${folder}\n`;
+    expect([first.code, second.code, first.stderr, second.stderr]).toEqual([0, 0, made, ""]);
     const database = new Database(join(folder, "sallyport.db"), { readonly: true });
     expect(database.prepare("select count(*) from signing_keys").pluck().get()).toBe(0);
     database.close();
