@@ -79,7 +79,10 @@ func TestSessionOverMutualTls(t *testing.T) {
 func TestNoSessionWithAStranger(t *testing.T) {
 	refused := func(t *testing.T, c client) {
 		_, err := c.authorize(t.Context(), &authv1.AuthorizeRequest{})
-		expect(t, refusalOf(t, err).code, codes.Unavailable)
+		// A server that hangs up in the middle of the handshake is either to connect-go, as the packets come.
+		if code := refusalOf(t, err).code; code != codes.Unavailable && code != codes.Canceled {
+			t.Errorf("got %v, want no connection", code)
+		}
 	}
 	// The server is none that the client was told of; the client is none that the server was told of.
 	forEachTlsClient(t, address(t, tlsTarget), trusting(t, mutualCa), refused)
