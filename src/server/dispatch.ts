@@ -2,6 +2,7 @@
  * Sends each request to what answers it: a preflight, an RPC, a plain HTTP
  * route, or a refusal. Both HTTP versions and every protocol pass through here.
  */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { Connections } from "./connections.ts";
@@ -55,6 +56,13 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   const { connections, rpcs, routes, runRpc, unary, lingerMs } = deps;
 
   function dispatch(request: WireRequest, response: WireResponse): void {
+    if (request.method === "POST" && !("stream" in request) && !("stream" in response)) {
+      const route = unary.route(pathOf(request), request.headers, false);
+      if (route !== null) {
+        unaryRequest(route, request, response);
+        return;
+      }
+    }
     const exchange = deps.beginExchange({
       connection: connections.of(request),
       rawHeaders: request.rawHeaders,
@@ -66,15 +74,6 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     exchange.protocol = protocolOf(request.headers["content-type"]);
     const path = pathOf(request);
     const isPreflight = deps.setCorsHeaders(request, response);
-    if (request.method === "POST" && !("stream" in request) && !("stream" in response)) {
-      const route = unary.route(path, request.headers, false);
-      if (route !== null) {
-        beginCall(exchange, route);
-        const onSent = () => discardRest(request, response, lingerMs);
-        unary.run(fromHttp1(route, exchange, { request, response, onSent }));
-        return;
-      }
-    }
     const handler = isPreflight ? undefined : rpcs.get(path);
     if (handler?.allowedMethods.includes(request.method ?? "")) {
       answerCall(handler, request, response, exchange);
@@ -96,6 +95,30 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     discardRest(request, response, lingerMs);
   }
 
+  function unaryRequest(route: UnaryRoute, request: IncomingMessage, response: ServerResponse): void {
+    const exchange = deps.beginExchange({
+      connection: connections.of(request),
+      rawHeaders: request.rawHeaders,
+      response,
+      cut: () => response.destroy(),
+      beLast: () => {
+        if (!response.headersSent) response.shouldKeepAlive = false;
+      },
+    });
+    const common = commonHeaders(exchange, request.headers);
+    beginCall(exchange, route);
+    const onSent = () => discardRest(request, response, lingerMs);
+    unary.run(fromHttp1(route, exchange, { request, response, common, onSent }));
+  }
+
+  /** Headers of the answer to a unary call, whatever it is. */
+  function commonHeaders({ call }: Exchange, headers: IncomingHttpHeaders): Record<string, string> {
+    const common: Record<string, string> = { "x-request-id": call.id };
+    const setHeader = (name: string, value: string) => void Object.assign(common, { [name]: value });
+    deps.setCorsHeaders({ method: "POST", headers }, { setHeader });
+    return common;
+  }
+
   function unaryStream(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
@@ -112,9 +135,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       cut: () => stream.close(constants.NGHTTP2_CANCEL),
       beLast: () => {},
     });
-    const common: Record<string, string> = { "x-request-id": exchange.call.id };
-    const setHeader = (name: string, value: string) => void Object.assign(common, { [name]: value });
-    deps.setCorsHeaders({ method: "POST", headers }, { setHeader });
+    const common = commonHeaders(exchange, headers);
     beginCall(exchange, route);
     unary.run(fromHttp2(route, exchange, { stream, headers, common, lingerMs }));
     return true;

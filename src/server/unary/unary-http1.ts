@@ -3,11 +3,21 @@ import type { Exchange } from "../exchange.ts";
 import { toHeaders } from "./request-headers.ts";
 import type { UnaryInbound, UnaryRoute } from "./unary-adapter.ts";
 
-/** A unary call that came over HTTP/1. `onSent` is called when its answer is on its way. */
+/** A request of HTTP/1 that carries a unary call. */
+export type UnaryExchange = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Headers of the answer, whatever it is. */
+  readonly common: Readonly<Record<string, string>>;
+  /** Called when the answer is on its way. */
+  readonly onSent: () => void;
+};
+
+/** A unary call that came over HTTP/1. */
 export function fromHttp1(
   route: UnaryRoute,
   exchange: Exchange,
-  { request, response, onSent }: { request: IncomingMessage; response: ServerResponse; onSent: () => void },
+  { request, response, common, onSent }: UnaryExchange,
 ): UnaryInbound {
   return {
     route,
@@ -17,7 +27,8 @@ export function fromHttp1(
     toHeaders: () => toHeaders(request.headers, route.encoding.protocol),
     source: request,
     send({ status, headers, body }) {
-      response.writeHead(status, headers);
+      // Headers that are set before this one would make Node go the long way.
+      response.writeHead(status, { ...common, ...headers });
       response.end(body ?? undefined);
       onSent();
     },
