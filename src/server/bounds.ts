@@ -34,6 +34,11 @@ export const BOUNDS = {
    * one packet; clients of today send none ahead.
    */
   requestsAhead: 32,
+  /**
+   * Requests of this process that are not answered to their end; more are refused as they come, and may be retried. Each
+   * may hold some 40 KB, and what connections and streams may open between them would be more than any memory.
+   */
+  openRequests: 4096,
   /** Connections of this process; more are closed as they come. */
   connections: 10_000,
   /** What is still read of a refused HTTP/1 request, in bytes, so that its sender gets to read the answer. */

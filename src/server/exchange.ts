@@ -4,6 +4,7 @@ import type { Random } from "../lib/random.ts";
 import type { Call } from "../rpc/call.ts";
 import { certifiedService } from "./client-certificate.ts";
 import type { Connection } from "./connections.ts";
+import type { OpenRequests } from "./open-requests.ts";
 import type { Protocol } from "./protocol.ts";
 import type { RequestMeter } from "./request-log.ts";
 
@@ -57,12 +58,14 @@ type ExchangesDeps = {
   /** True once connections should end with what is being answered on them. */
   readonly isDraining: () => boolean;
   readonly meter: Pick<RequestMeter, "start"> | null;
+  /** Counts the exchanges that are not over. */
+  readonly openRequests: OpenRequests;
   /** Told of each exchange that is over. */
   readonly logRequest: (exchange: Exchange) => void;
 };
 
 /** Returns a function that opens the account of a request, which closes with its answer or its connection. */
-export function createExchanges({ clock, random, isDraining, meter, logRequest }: ExchangesDeps) {
+export function createExchanges({ clock, random, isDraining, openRequests, meter, logRequest }: ExchangesDeps) {
   return function beginExchange({ connection, rawHeaders, response, cut, beLast }: Arrival): Exchange {
     const exchange: Exchange = {
       call: {
@@ -87,6 +90,7 @@ export function createExchanges({ clock, random, isDraining, meter, logRequest }
       end() {
         if (exchange.over) return;
         exchange.over = true;
+        openRequests.leave();
         connection?.open.delete(open);
         exchange.onOver();
         logRequest(exchange);
@@ -96,6 +100,7 @@ export function createExchanges({ clock, random, isDraining, meter, logRequest }
     };
     // Not every Node tells the answers that are queued behind another when their connection breaks.
     connection?.open.add(open);
+    openRequests.enter();
     response.once("close", open.end);
     if (isDraining() || connection?.isEnding) beLast();
     return exchange;

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { BOUNDS, type Timeouts } from "./bounds.ts";
 import type { Connections } from "./connections.ts";
+import type { OpenRequests } from "./open-requests.ts";
 import type { RequestHandler } from "./wire.ts";
 
 /** Speaks HTTP/1. */
@@ -17,12 +18,13 @@ export type Http1 = {
 
 type Http1Deps = {
   readonly handle: RequestHandler;
+  readonly openRequests: Pick<OpenRequests, "isFull">;
   readonly connections: Pick<Connections, "of">;
   readonly timeouts: Timeouts;
 };
 
 /** An HTTP/1 server without a port of its own. */
-export function createHttp1({ handle, connections, timeouts }: Http1Deps): Http1 {
+export function createHttp1({ handle, openRequests, connections, timeouts }: Http1Deps): Http1 {
   const server = createServer(
     {
       maxHeaderSize: BOUNDS.headerBytes,
@@ -37,6 +39,10 @@ export function createHttp1({ handle, connections, timeouts }: Http1Deps): Http1
       const { socket } = request;
       // What was read together is parsed to its end, even if the connection is cut in between.
       if (socket.destroyed) return;
+      if (openRequests.isFull()) {
+        response.writeHead(503, { "retry-after": "1", connection: "close" }).end();
+        return;
+      }
       if ((connections.of(request)?.open.size ?? 0) < BOUNDS.requestsAhead) handle(request, response);
       else socket.destroy();
     },

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { BOUNDS, type Timeouts } from "./bounds.ts";
 import type { Connections } from "./connections.ts";
 import type { Dispatch } from "./dispatch.ts";
+import type { OpenRequests } from "./open-requests.ts";
 
 /** Speaks HTTP/2. */
 export type Http2 = {
@@ -15,6 +16,7 @@ export type Http2 = {
 
 type Http2Deps = {
   readonly dispatch: Dispatch;
+  readonly openRequests: Pick<OpenRequests, "isFull">;
   readonly connections: Pick<Connections, "bind" | "isBusy">;
   readonly timeouts: Pick<Timeouts, "idleMs" | "requestMs">;
 };
@@ -42,12 +44,16 @@ const OPTIONS = {
 };
 
 /** An HTTP/2 server without a port of its own. */
-export function createHttp2({ dispatch, connections, timeouts }: Http2Deps): Http2 {
+export function createHttp2({ dispatch, openRequests, connections, timeouts }: Http2Deps): Http2 {
   const sessions = new Set<Http2Session>();
   const server = createServer(OPTIONS);
   // Makes requests and responses out of streams, as Node does it; never listens, nor has sessions.
   const requests = createServer(OPTIONS, dispatch.request);
   server.on("stream", (stream, headers, flags, rawHeaders: string[]) => {
+    if (openRequests.isFull()) {
+      refuse(stream);
+      return;
+    }
     if (dispatch.unaryStream(stream, headers, rawHeaders)) return;
     boundRequest(stream, timeouts.requestMs);
     requests.emit("stream", stream, headers, flags, rawHeaders);
@@ -91,4 +97,10 @@ function boundRequest(stream: ServerHttp2Stream, requestMs: number): void {
     if (!isWhole && !stream.headersSent) stream.close(constants.NGHTTP2_CANCEL);
   }, requestMs);
   stream.once("close", () => clearTimeout(timer));
+}
+
+/** Nothing was done about it, so that any client may retry it (RFC 9113 section 8.7). */
+function refuse(stream: ServerHttp2Stream): void {
+  stream.on("error", () => {});
+  stream.close(constants.NGHTTP2_REFUSED_STREAM);
 }

@@ -24,6 +24,7 @@ import { createDrain } from "./drain.ts";
 import { createExchanges } from "./exchange.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
+import { createOpenRequests } from "./open-requests.ts";
 import { createRequestLog, type RequestMeter } from "./request-log.ts";
 import { createRoutes, type MetricsPage } from "./routes.ts";
 import { createRpcAdapter } from "./rpc-adapter.ts";
@@ -89,12 +90,14 @@ export function createServer(deps: ServerDeps): Server {
   const isServing = () => deps.isReady() && !drain.isStopping();
 
   const { handlers, unary } = createRpcs({ ...deps, unaryBy, serviceNames, isServing, healthMs: timeouts.healthMs });
+  const openRequests = createOpenRequests(BOUNDS.openRequests);
   const dispatch = createDispatch({
     connections,
     beginExchange: createExchanges({
       clock,
       random: deps.random,
       isDraining: drain.isDraining,
+      openRequests,
       meter,
       logRequest: createRequestLog({ log, clock, meter }),
     }),
@@ -112,8 +115,8 @@ export function createServer(deps: ServerDeps): Server {
     setCorsHeaders: createCors(config.allowedOrigins),
     lingerMs: timeouts.lingerMs,
   });
-  const http1 = createHttp1({ handle: dispatch.request, connections, timeouts });
-  const http2 = createHttp2({ dispatch, connections, timeouts });
+  const http1 = createHttp1({ handle: dispatch.request, openRequests, connections, timeouts });
+  const http2 = createHttp2({ dispatch, openRequests, connections, timeouts });
   const sniff = createSniffer({ http1: http1.accept, http2: http2.accept, prefaceMs: timeouts.prefaceMs });
   const tls = deps.tlsFiles && createTls({ opened: deps.tlsFiles, hand, trustChanged, timeouts, clock, log });
   const accept = tls?.accept ?? sniff;
