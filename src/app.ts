@@ -18,6 +18,7 @@ import { createAuthService } from "./rpc/auth-service.ts";
 import { createAuthorize } from "./rpc/authorize.ts";
 import { createActorOf } from "./rpc/caller.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
+import { createRevisionOf } from "./rpc/messages.ts";
 import { createServer } from "./server/server.ts";
 import { openTlsFiles } from "./server/tls.ts";
 import { newestAuditTime } from "./store/queries/audit.ts";
@@ -114,10 +115,11 @@ function routesOf(core: Core, { clock, config }: CoreDeps, metrics: Metrics | nu
   const { rotateKeys, withdrawKey, rewrapKeys } = core;
   const { read } = store;
   const check = metrics === null ? checker.check : countedDecisions(checker.check, metrics.noteDecision);
+  const revisionOf = createRevisionOf(knowledge);
   const authorize = createAuthorize({ checker: { check }, knowledge, waitForRevision, standardAudience, clock });
   return (router: ConnectRouter): void => {
     router.service(AuthService, createAuthService({ signup, login, refresh, logout, authorize }));
-    router.service(AccountService, createAccountService({ read, revokeOwnSession, pageTokens, knowledge, clock }));
+    router.service(AccountService, createAccountService({ read, revokeOwnSession, pageTokens, revisionOf, clock }));
     router.service(
       AdminService,
       createAdminService({
@@ -132,7 +134,7 @@ function routesOf(core: Core, { clock, config }: CoreDeps, metrics: Metrics | nu
         withdrawKey,
         rewrapKeys,
         pageTokens,
-        knowledge,
+        revisionOf,
         clock,
         actorOf: createActorOf({ roles: knowledge.roles, freeRoles: new Set([USER, ...config.signupRoles]) }),
       }),

@@ -1,6 +1,5 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { AccountService } from "../../gen/sallyport/auth/v1/account_service_pb.ts";
-import type { Knowledge } from "../check/knowledge.ts";
 import { Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { RevokeOwnSession } from "../sessions/own-sessions.ts";
@@ -9,20 +8,20 @@ import { findUser } from "../store/queries/users.ts";
 import type { Store } from "../store/store.ts";
 import type { PageTokens } from "../tokens/page-token.ts";
 import { userOf } from "./caller.ts";
-import { toRevision, toSession, toUser } from "./messages.ts";
+import { type RevisionOf, toSession, toUser } from "./messages.ts";
 import { fetchPage } from "./paging.ts";
 
 type AccountServiceDeps = {
   readonly read: Store["read"];
   readonly revokeOwnSession: RevokeOwnSession;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly revisionOf: RevisionOf;
   readonly clock: Clock;
 };
 
 /** `AccountService`: the caller's own account. */
 export function createAccountService(deps: AccountServiceDeps): ServiceImpl<typeof AccountService> {
-  const { read, revokeOwnSession, pageTokens, knowledge, clock } = deps;
+  const { read, revokeOwnSession, pageTokens, revisionOf, clock } = deps;
   return {
     async getAccount(_request, context) {
       const user = await read((db) => findUser(db, "id", userOf(context).userId));
@@ -45,7 +44,7 @@ export function createAccountService(deps: AccountServiceDeps): ServiceImpl<type
     },
     async revokeSession({ sessionId }, context) {
       const { revision } = await revokeOwnSession(userOf(context).userId, sessionId);
-      return { revision: toRevision({ logId: knowledge.logId(), number: revision }) };
+      return { revision: revisionOf(revision) };
     },
   };
 }

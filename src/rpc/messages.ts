@@ -103,6 +103,14 @@ export function toRevision({ logId, number }: Revision) {
   return create(RevisionSchema, { logId, number: BigInt(number) });
 }
 
+/** A revision of the log that the instance follows now, as a message. */
+export type RevisionOf = (number: number) => RevisionMessage;
+
+/** A {@link RevisionOf}. */
+export function createRevisionOf(knowledge: { readonly logId: () => string }): RevisionOf {
+  return (number) => toRevision({ logId: knowledge.logId(), number });
+}
+
 /** A point in the log, as a client kept it. */
 export function fromRevision({ logId, number }: RevisionMessage): Revision {
   return { logId, number: Number(number) };

@@ -129,7 +129,7 @@ export function createSessionCount(deps: {
   },
   {
     file: "src/rpc/account-service.ts",
-    behind: "pageTokens, knowledge, clock } = deps;\n  return {\n",
+    behind: "pageTokens, revisionOf, clock } = deps;\n  return {\n",
     text: `    async countSessions({ deviceName }, context) {
       return { count: await deps.countOwnSessions(userOf(context).userId, deviceName) };
     },

@@ -1,10 +1,9 @@
-import type { Knowledge } from "../../check/knowledge.ts";
 import type { Actor } from "../../roles/actor.ts";
 import { listKeys } from "../../store/queries/keys.ts";
 import type { Store } from "../../store/store.ts";
 import type { Rotation } from "../../tokens/key-life.ts";
 import type { ActorOf } from "../caller.ts";
-import { toRevision, toSigningKey } from "../messages.ts";
+import { type RevisionOf, toSigningKey } from "../messages.ts";
 import type { AdminPart } from "./admin-part.ts";
 
 /** What the RPCs about keys call. */
@@ -13,7 +12,7 @@ export type AdminKeysDeps = {
   readonly rotateKeys: (force: boolean, actor: Actor) => Promise<Rotation>;
   readonly withdrawKey: (kid: string, actor: Actor) => Promise<{ readonly revision: number }>;
   readonly rewrapKeys: (actor: Actor) => Promise<number>;
-  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly revisionOf: RevisionOf;
   readonly actorOf: ActorOf;
 };
 
@@ -21,8 +20,7 @@ export type AdminKeysDeps = {
 export function createAdminKeys(
   deps: AdminKeysDeps,
 ): AdminPart<"listSigningKeys" | "rotateSigningKeys" | "withdrawSigningKey" | "rewrapKeys"> {
-  const { read, rotateKeys, withdrawKey, rewrapKeys, knowledge, actorOf } = deps;
-  const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
+  const { read, rotateKeys, withdrawKey, rewrapKeys, revisionOf, actorOf } = deps;
   return {
     async listSigningKeys() {
       const keys = await read(listKeys);

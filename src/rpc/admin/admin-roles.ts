@@ -1,10 +1,9 @@
-import type { Knowledge } from "../../check/knowledge.ts";
 import type { RoleDefinitions } from "../../roles/role-definitions.ts";
 import { listRoles } from "../../store/queries/roles.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageTokens } from "../../tokens/page-token.ts";
 import type { ActorOf } from "../caller.ts";
-import { toRevision, toRole } from "../messages.ts";
+import { type RevisionOf, toRole } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
 
@@ -13,14 +12,13 @@ export type AdminRolesDeps = {
   readonly read: Store["read"];
   readonly roleDefinitions: RoleDefinitions;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly revisionOf: RevisionOf;
   readonly actorOf: ActorOf;
 };
 
 /** `AdminService`: roles. */
 export function createAdminRoles(deps: AdminRolesDeps): AdminPart<"listRoles" | "setRole" | "deleteRole"> {
-  const { read, roleDefinitions, pageTokens, knowledge, actorOf } = deps;
-  const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
+  const { read, roleDefinitions, pageTokens, revisionOf, actorOf } = deps;
   return {
     async listRoles(request) {
       const page = await fetchPage(

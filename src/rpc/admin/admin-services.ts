@@ -1,10 +1,9 @@
-import type { Knowledge } from "../../check/knowledge.ts";
 import type { Services } from "../../services/services.ts";
 import { listServices } from "../../store/queries/services.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageTokens } from "../../tokens/page-token.ts";
 import type { ActorOf } from "../caller.ts";
-import { toRevision, toServiceCredential } from "../messages.ts";
+import { type RevisionOf, toServiceCredential } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
 
@@ -13,7 +12,7 @@ export type AdminServicesDeps = {
   readonly read: Store["read"];
   readonly services: Services;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly revisionOf: RevisionOf;
   readonly actorOf: ActorOf;
 };
 
@@ -21,8 +20,7 @@ export type AdminServicesDeps = {
 export function createAdminServices(
   deps: AdminServicesDeps,
 ): AdminPart<"listServices" | "createService" | "revokeService"> {
-  const { read, services, pageTokens, knowledge, actorOf } = deps;
-  const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
+  const { read, services, pageTokens, revisionOf, actorOf } = deps;
   return {
     async listServices(request) {
       const page = await fetchPage(

@@ -1,4 +1,3 @@
-import type { Knowledge } from "../../check/knowledge.ts";
 import { Refusal } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { UserSessionRevocation } from "../../sessions/user-sessions.ts";
@@ -7,7 +6,7 @@ import { findUser } from "../../store/queries/users.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageTokens } from "../../tokens/page-token.ts";
 import type { ActorOf } from "../caller.ts";
-import { toRevision, toSession } from "../messages.ts";
+import { type RevisionOf, toSession } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
 
@@ -16,7 +15,7 @@ export type AdminSessionsDeps = {
   readonly read: Store["read"];
   readonly userSessions: UserSessionRevocation;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly revisionOf: RevisionOf;
   readonly actorOf: ActorOf;
   readonly clock: Clock;
 };
@@ -25,8 +24,7 @@ export type AdminSessionsDeps = {
 export function createAdminSessions(
   deps: AdminSessionsDeps,
 ): AdminPart<"listUserSessions" | "revokeUserSession" | "revokeAllUserSessions"> {
-  const { read, userSessions, pageTokens, knowledge, clock, actorOf } = deps;
-  const revisionOf = (number: number) => toRevision({ logId: knowledge.logId(), number });
+  const { read, userSessions, pageTokens, revisionOf, clock, actorOf } = deps;
   return {
     async listUserSessions(request) {
       const { userId } = request;

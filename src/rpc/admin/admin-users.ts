@@ -1,5 +1,4 @@
 import type { GetUserRequest } from "../../../gen/sallyport/auth/v1/admin_users_pb.ts";
-import type { Knowledge } from "../../check/knowledge.ts";
 import { Refusal } from "../../errors.ts";
 import type { AssignRoles } from "../../roles/assign-roles.ts";
 import { findUser, listUsers, type UserRow } from "../../store/queries/users.ts";
@@ -9,7 +8,7 @@ import type { AccountState, ChangedAccount } from "../../users/account-state.ts"
 import type { CreateUser } from "../../users/create-user.ts";
 import { findByEmail, findByUsername } from "../../users/find-user.ts";
 import type { ActorOf } from "../caller.ts";
-import { toRevision, toUser } from "../messages.ts";
+import { type RevisionOf, toUser } from "../messages.ts";
 import { fetchPage } from "../paging.ts";
 import type { AdminPart } from "./admin-part.ts";
 
@@ -20,7 +19,7 @@ export type AdminUsersDeps = {
   readonly assignRoles: AssignRoles;
   readonly accountState: AccountState;
   readonly pageTokens: PageTokens;
-  readonly knowledge: Pick<Knowledge, "logId">;
+  readonly revisionOf: RevisionOf;
   readonly actorOf: ActorOf;
 };
 
@@ -30,14 +29,10 @@ export function createAdminUsers(
 ): AdminPart<
   "listUsers" | "getUser" | "createUser" | "setUserRoles" | "setUserPassword" | "disableUser" | "enableUser"
 > {
-  const { read, createUser, assignRoles, accountState, pageTokens, knowledge, actorOf } = deps;
+  const { read, createUser, assignRoles, accountState, pageTokens, revisionOf, actorOf } = deps;
 
   function toChanged({ revision, user }: ChangedAccount) {
     return { user: toUser(user), revision: revisionOf(revision) };
-  }
-
-  function revisionOf(number: number) {
-    return toRevision({ logId: knowledge.logId(), number });
   }
 
   return {
