@@ -3,7 +3,7 @@
  *
  * JWT profile for access tokens (RFC 9068), compact JWS (RFC 7515), with the
  * advice of RFC 8725: the key fixes the algorithm, the type is explicit, and
- * nothing in the header is followed. jose decides what a valid signature is.
+ * nothing in the header is followed.
  */
 import { readHeader, verifiedClaims } from "./compact-jws.ts";
 import type { Principal } from "./decision.ts";
@@ -40,15 +40,15 @@ export type AccessTokenContext = {
  * The verified token, or `null` for anything else. Does not look at the clock but
  * for `iat`: whether the token has expired is asked on each use.
  */
-export async function readAccessToken(
+export function readAccessToken(
   token: string,
   { keys, issuer, maxTtlMs }: AccessTokenContext,
   now: number,
-): Promise<AccessToken | null> {
+): AccessToken | null {
   const header = token.length > MAX_TOKEN_LENGTH ? null : readHeader(token, ACCESS_TOKEN_TYPE);
   const key = header === null ? undefined : keys.get(header.kid);
   if (key === undefined || key.algorithm !== header?.alg) return null;
-  const claims = await verifiedClaims(token, key.publicKey, key.algorithm);
+  const claims = verifiedClaims(token, key.publicKey, key.algorithm);
   return claims === null ? null : tokenOf(claims, key, issuer, maxTtlMs(), now);
 }
 

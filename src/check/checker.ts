@@ -25,9 +25,9 @@ export type Question = {
 
 /** Answers questions about tokens. */
 export type Checker = {
-  readonly check: (question: Question) => Promise<Decision>;
+  readonly check: (question: Question) => Decision;
   /** The token if it is one of ours and its key is in force, whatever else became of it; `null` for anything else. */
-  readonly identify: (token: string) => Promise<AccessToken | null>;
+  readonly identify: (token: string) => AccessToken | null;
 };
 
 type CheckerDeps = AccessTokenContext & {
@@ -47,11 +47,11 @@ export function createChecker(deps: CheckerDeps): Checker {
   const { keys, revocations, roles, clock, asOf, stalenessBoundMs } = deps;
   const cache = createTokenCache(deps.cacheCapacity);
 
-  async function identify(token: string): Promise<AccessToken | null> {
+  function identify(token: string): AccessToken | null {
     const known = cache.get(token);
     if (known !== undefined && isInForce(known)) return known;
-    const read = await readAccessToken(token, deps, clock.now());
-    if (read === null || !isInForce(read)) {
+    const read = readAccessToken(token, deps, clock.now());
+    if (read === null) {
       cache.delete(token);
       return null;
     }
@@ -59,14 +59,14 @@ export function createChecker(deps: CheckerDeps): Checker {
     return read;
   }
 
-  /** Keys go while tokens are remembered, and while one is being read. */
+  /** Keys go while tokens are remembered. */
   function isInForce({ key }: AccessToken): boolean {
     return keys.get(key.kid) === key;
   }
 
-  async function check({ token, audience, rule }: Question): Promise<Decision> {
+  function check({ token, audience, rule }: Question): Decision {
     if (token === "") return denied("TOKEN_MISSING");
-    const known = await identify(token);
+    const known = identify(token);
     if (known === null) return denied("TOKEN_INVALID");
     const { principal } = known;
     const now = clock.now();

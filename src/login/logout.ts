@@ -63,7 +63,7 @@ export function createLogout({ commit, refreshTokens, checker, knowledge, audit,
   };
 
   async function proveByRefreshToken(text: string): Promise<Proof> {
-    const token = await refreshTokens.read(text);
+    const token = refreshTokens.read(text);
     if (token === null) throw new Refusal("REFRESH_TOKEN_INVALID");
     const { sessionId, generation, expiresAt } = token;
     return {
@@ -79,7 +79,7 @@ export function createLogout({ commit, refreshTokens, checker, knowledge, audit,
   async function proveByAccessToken(text: string): Promise<Proof> {
     if (text === "")
       throw new Refusal("TOKEN_MISSING", { message: "send a refresh token, or an access token in authorization" });
-    const token = await checker.identify(text);
+    const token = checker.identify(text);
     if (token === null) throw new Refusal("TOKEN_INVALID");
     if (token.principal.expiresAt <= clock.now()) throw new Refusal("TOKEN_EXPIRED");
     if (!token.audiences.includes(OWN_AUDIENCE)) throw new Refusal("AUDIENCE_MISMATCH");

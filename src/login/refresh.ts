@@ -64,7 +64,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
   const { commit, refreshTokens, sessions, issueTokenPair, audit, clock } = deps;
 
   return async function refresh(input) {
-    const token = await refreshTokens.read(input.refreshToken);
+    const token = refreshTokens.read(input.refreshToken);
     if (token === null) throw new Refusal("REFRESH_TOKEN_INVALID");
     if (token.expiresAt <= clock.now()) throw new Refusal("REFRESH_TOKEN_EXPIRED");
     const outcome = await commit((tx) => exchange(tx, token, input));

@@ -43,7 +43,7 @@ export function createAuthorize(deps: AuthorizeDeps): Authorize {
     const asOf = confirmedAt();
     const maxAuthAgeMs = maxAuthAge === undefined ? null : durationMs(maxAuthAge);
     const rule = { public: false, anyRole, allPermissions, maxAuthAgeMs, freshness: "LOCAL" as const };
-    const decision = await checker.check({ token: accessToken, audience: audience || standardAudience, rule });
+    const decision = checker.check({ token: accessToken, audience: audience || standardAudience, rule });
     return toAuthorizeResponse(decision, revision, asOf);
   };
 

@@ -38,7 +38,7 @@ export function createGuard({ rules, checker, services, noteServiceUse }: GuardD
     const certified = token === "" ? certifiedService(call) : null;
     if (certified !== null) return admitService(certified, rule);
     if (rule === ANY_SERVICE || token.startsWith(API_KEY_PREFIX)) return admitService(serviceOf(token), rule);
-    const decision = await checker.check({ token, audience: OWN_AUDIENCE, rule });
+    const decision = checker.check({ token, audience: OWN_AUDIENCE, rule });
     if (!decision.granted) throw refusalOf(decision);
     return { kind: "user", principal: decision.principal };
   }

@@ -66,8 +66,8 @@ export function createEventCounters(registry: Registry): EventCounters {
 
 /** The same check, with each decision told to `note`. */
 export function countedDecisions(check: Checker["check"], note: EventCounters["noteDecision"]): Checker["check"] {
-  return async function checkAndCount(question) {
-    const decision = await check(question);
+  return function checkAndCount(question) {
+    const decision = check(question);
     note(decision);
     return decision;
   };

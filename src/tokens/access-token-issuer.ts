@@ -1,6 +1,6 @@
 /** Issues access tokens: JWTs as in RFC 9068. */
-import { SignJWT } from "jose";
 import { ACCESS_TOKEN_TYPE } from "../check/access-token.ts";
+import { signClaims } from "../check/compact-jws.ts";
 import type { Random } from "../lib/random.ts";
 import type { KeyRing } from "./key-ring.ts";
 
@@ -36,24 +36,22 @@ export function createAccessTokenIssuer(deps: {
   readonly random: Random;
 }): IssueAccessToken {
   return function issueAccessToken({ user, sessionId, audiences, authTime, issuedAt, expiresAt }) {
-    const { kid, algorithm, key } = deps.keys.signingKey();
-    return new SignJWT({
+    const claims = {
       iss: deps.issuer,
       sub: user.id,
-      aud: [...audiences],
+      aud: audiences,
       exp: toSeconds(expiresAt),
       iat: toSeconds(issuedAt),
       jti: deps.random.id("at"),
       client_id: CLIENT_ID,
       sid: sessionId,
       preferred_username: user.username,
-      roles: [...user.roles],
+      roles: user.roles,
       auth_time: toSeconds(authTime),
       amr: METHODS,
       epoch: user.epoch,
-    })
-      .setProtectedHeader({ alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid })
-      .sign(key);
+    };
+    return signClaims(claims, ACCESS_TOKEN_TYPE, deps.keys.signingKey());
   };
 }
 

@@ -2,13 +2,15 @@
  * The keys in memory: those that verify, the one that signs, the secrets of
  * refresh tokens. Follows the table `signing_keys`; decrypts each key once.
  */
-import { type CryptoKey, importJWK, type JWK } from "jose";
+import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
+import type { JWK } from "jose";
+import { type Algorithm, fitting, isAlgorithm } from "../check/signature.ts";
 import type { VerificationKey, VerificationKeys } from "../check/verification-keys.ts";
 import type { KeyRow, KeyState } from "../store/queries/keys.ts";
 import type { MasterKeys } from "./master-key.ts";
 
 /** A key that signs, with the name that goes into the header. */
-export type SigningKey = { readonly kid: string; readonly algorithm: string; readonly key: CryptoKey | Uint8Array };
+export type SigningKey = { readonly kid: string; readonly algorithm: Algorithm; readonly key: KeyObject };
 
 /** The keys in memory. */
 export type KeyRing = {
@@ -75,13 +77,21 @@ const PUBLIC_MEMBERS: ReadonlySet<string> = new Set(["kty", "crv", "x", "y", "n"
 
 async function openKey(row: KeyRow, masterKeys: MasterKeys): Promise<LoadedKey> {
   const { kid, algorithm } = row;
+  if (!isAlgorithm(algorithm)) throw new Error(`key ${kid} is for ${algorithm}, which nothing is signed with here`);
   const jwk = parseJwk(new TextDecoder().decode(await masterKeys.decrypt(row.private_jwe)));
-  const signing = { kid, algorithm, key: await importJWK(jwk, algorithm) };
-  if (row.use === "refresh") return { row, signing, verification: null, publicJwk: null };
+  if (row.use === "refresh") {
+    const secret = createSecretKey(typeof jwk.k === "string" ? jwk.k : "", "base64url");
+    return { row, signing: { kid, algorithm, key: fitting(secret, algorithm) }, verification: null, publicJwk: null };
+  }
   const publicJwk = { ...publicHalf(jwk), kid, alg: algorithm, use: "sig" };
-  const publicKey = await importJWK(publicJwk, algorithm);
-  if (publicKey instanceof Uint8Array) throw new Error(`key ${kid} signs access tokens, but is a secret`);
-  return { row, signing, verification: { kid, algorithm, publicKey }, publicJwk };
+  const privateKey = createPrivateKey({ key: { ...jwk }, format: "jwk" });
+  const publicKey = createPublicKey({ key: publicJwk, format: "jwk" });
+  return {
+    row,
+    signing: { kid, algorithm, key: fitting(privateKey, algorithm) },
+    verification: { kid, algorithm, publicKey: fitting(publicKey, algorithm) },
+    publicJwk,
+  };
 }
 
 /**

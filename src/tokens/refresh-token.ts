@@ -3,8 +3,7 @@
  * names a session and a generation of it; the session row says whether that
  * generation is the current one, so nothing in the database can be replayed.
  */
-import { SignJWT } from "jose";
-import { readHeader, verifiedClaims } from "../check/compact-jws.ts";
+import { readHeader, signClaims, verifiedClaims } from "../check/compact-jws.ts";
 import { REFRESH_ALGORITHM } from "./key-material.ts";
 import type { KeyRing } from "./key-ring.ts";
 
@@ -23,7 +22,7 @@ export type RefreshTokens = {
   /** The token of this grant; the same bytes each time, so that a repeated answer repeats the token. */
   readonly issue: (grant: RefreshGrant) => Promise<string>;
   /** What the token says, or `null` if it is none of ours. Whether it has expired is for the caller to ask. */
-  readonly read: (token: string) => Promise<RefreshGrant | null>;
+  readonly read: (token: string) => RefreshGrant | null;
 };
 
 /** {@link RefreshTokens} of one issuer, which is their audience too. */
@@ -33,25 +32,23 @@ export function createRefreshTokens(deps: {
 }): RefreshTokens {
   const { issuer, keys } = deps;
 
-  async function issue({ sessionId, generation, issuedAt, expiresAt }: RefreshGrant): Promise<string> {
-    const { kid, key } = keys.refreshKey();
-    return new SignJWT({
+  function issue({ sessionId, generation, issuedAt, expiresAt }: RefreshGrant): Promise<string> {
+    const claims = {
       iss: issuer,
       aud: issuer,
       sid: sessionId,
       gen: generation,
       iat: Math.floor(issuedAt / 1000),
       exp: Math.floor(expiresAt / 1000),
-    })
-      .setProtectedHeader({ alg: REFRESH_ALGORITHM, typ: REFRESH_TOKEN_TYPE, kid })
-      .sign(key);
+    };
+    return signClaims(claims, REFRESH_TOKEN_TYPE, keys.refreshKey());
   }
 
-  async function read(token: string): Promise<RefreshGrant | null> {
+  function read(token: string): RefreshGrant | null {
     const header = readHeader(token, REFRESH_TOKEN_TYPE);
     const key = header === null ? undefined : keys.refreshKeyNamed(header.kid);
     if (key === undefined || header?.alg !== REFRESH_ALGORITHM) return null;
-    const claims = await verifiedClaims(token, key.key, REFRESH_ALGORITHM);
+    const claims = verifiedClaims(token, key.key, REFRESH_ALGORITHM);
     if (claims === null) return null;
     const { iss, aud, sid, gen, iat, exp } = claims;
     if (iss !== issuer || aud !== issuer || typeof sid !== "string") return null;

@@ -1,6 +1,6 @@
 /** Tokens of somebody who holds the server's own signing key, and who writes whatever they like into them. */
-import { createHmac } from "node:crypto";
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK } from "jose";
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { exportJWK, type JWK } from "jose";
 import type { TestApp } from "./app.ts";
 
 /** Members of a JOSE header or of a claims set; `undefined` leaves one out. */
@@ -22,13 +22,13 @@ export type Forge = {
   /** The server's public key, as it publishes it. */
   readonly publicJwk: JWK;
   /** A key pair of nobody's. */
-  readonly foreign: { readonly key: CryptoKey; readonly publicJwk: JWK };
+  readonly foreign: { readonly key: KeyObject; readonly publicJwk: JWK };
   /** Signs header and payload as they are given with the server's key. */
   readonly sign: (header: Content, payload: Content) => Promise<string>;
   /** The honest token with other claims and header members, signed with the server's key. */
   readonly token: (claims?: Members, header?: Members) => Promise<string>;
   /** The same, signed with `key`. */
-  readonly tokenUnder: (key: CryptoKey, claims?: Members, header?: Members) => Promise<string>;
+  readonly tokenUnder: (key: KeyObject, claims?: Members, header?: Members) => Promise<string>;
 };
 
 /** A forge with the key of `app`, which must sign by ES256, after the example of tokens that it issued. */
@@ -39,17 +39,16 @@ export async function openForge(app: TestApp, issued: { accessToken: string; ref
     published: keys.jwks().keys,
   }));
   const publicJwk = published.find((jwk) => jwk.kid === kid);
-  if (key instanceof Uint8Array || publicJwk === undefined) throw new Error("the signing key is a secret");
-  if (!(secret.key instanceof Uint8Array)) throw new Error("the refresh secret is none");
-  const pair = await generateKeyPair("ES256");
+  if (publicJwk === undefined) throw new Error("the signing key is not published");
+  const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const [header, claims] = issued.accessToken.split(".").map(membersOf);
   if (header === undefined || claims === undefined) throw new Error("this is no token");
-  const tokenUnder = (signer: CryptoKey, otherClaims: Members = {}, otherHeader: Members = {}) =>
+  const tokenUnder = (signer: KeyObject, otherClaims: Members = {}, otherHeader: Members = {}) =>
     signES256(signer, { ...header, ...otherHeader }, { ...claims, ...otherClaims });
   return {
     honest: { token: issued.accessToken, header, claims },
     refreshToken: issued.refreshToken,
-    refreshSecret: { kid: secret.kid, key: secret.key },
+    refreshSecret: { kid: secret.kid, key: secret.key.export() },
     publicJwk,
     foreign: { key: pair.privateKey, publicJwk: await exportJWK(pair.publicKey) },
     sign: (ownHeader, payload) => signES256(key, ownHeader, payload),
@@ -59,10 +58,10 @@ export async function openForge(app: TestApp, issued: { accessToken: string; ref
 }
 
 /** A compact JWS by ES256. */
-export async function signES256(key: CryptoKey, header: Content, payload: Content): Promise<string> {
+export async function signES256(key: KeyObject, header: Content, payload: Content): Promise<string> {
   const input = `${segment(header)}.${segment(payload)}`;
-  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, Buffer.from(input));
-  return `${input}.${Buffer.from(signature).toString("base64url")}`;
+  const signature = sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" });
+  return `${input}.${signature.toString("base64url")}`;
 }
 
 /** A compact JWS by HS256. */

@@ -28,7 +28,7 @@ describe("A token that is remembered", () => {
     const { checker, clock, token } = await benchWithKnownToken();
     const authTime = clock.now();
     clock.advance(MAX_TTL_MS - 1);
-    expect(await checker.check({ token, audience: "sallyport", rule: AUTHENTICATED })).toMatchObject({
+    expect(checker.check({ token, audience: "sallyport", rule: AUTHENTICATED })).toMatchObject({
       granted: true,
       principal: {
         userId: "usr_1",
@@ -105,34 +105,24 @@ describe("A token that is remembered", () => {
   });
 });
 
-describe("A key that goes while a token is being read", () => {
-  it("takes the token with it", async () => {
-    const { keys, verdictOn, issue } = createCheckBench([one]);
-    const token = await issue();
-    const verdict = verdictOn(token);
-    keys.delete("one");
-    expect(await verdict).toBe("TOKEN_INVALID");
-  });
-});
-
 describe("Identifying a token", () => {
   it("takes no heed of its time, session, epoch or audience", async () => {
     const { clock, revocations, checker, token } = await benchWithKnownToken();
     clock.advance(MAX_TTL_MS);
     revocations.endSession("ses_1", clock.now() + 1);
     revocations.raiseEpoch("usr_1", 9, clock.now() + 1);
-    expect((await checker.identify(token))?.principal.sessionId).toBe("ses_1");
+    expect(checker.identify(token)?.principal.sessionId).toBe("ses_1");
   });
 
   it("takes heed of its key, even if the token is remembered", async () => {
     const { keys, checker, token } = await benchWithKnownToken();
     keys.delete("one");
-    expect(await checker.identify(token)).toBeNull();
+    expect(checker.identify(token)).toBeNull();
   });
 
   it("finds nobody behind anything else", async () => {
     const { checker, token } = await benchWithKnownToken();
-    for (const other of ["", "a.b.c", `${token} `, token.slice(1)]) expect(await checker.identify(other)).toBeNull();
+    for (const other of ["", "a.b.c", `${token} `, token.slice(1)]) expect(checker.identify(other)).toBeNull();
   });
 });
 
@@ -179,7 +169,7 @@ describe("How long an answer may be kept", () => {
     const token = await issue({ lifeMs: lifeMs + staleMs });
     confirm();
     clock.advance(staleMs);
-    const decision = await checker.check({ token, audience: "sallyport", rule: AUTHENTICATED });
+    const decision = checker.check({ token, audience: "sallyport", rule: AUTHENTICATED });
     return decision.granted ? decision.cacheForMs : Number.NaN;
   }
 

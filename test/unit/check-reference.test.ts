@@ -45,7 +45,7 @@ async function run(steps: readonly Step[]): Promise<string[]> {
 
   async function ask(token: Issued, { rule: asked, audience }: Question): Promise<void> {
     const now = clock.now();
-    const decision = await checker.check({ token: token.text, rule: asked, audience });
+    const decision = checker.check({ token: token.text, rule: asked, audience });
     const verdict = decision.granted ? "GRANTED" : decision.reason;
     expect(verdict).toBe(verdictByHistory(token, { rule: asked, audience }, past, now));
     verdicts.push(verdict);

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createPageTokens } from "../../src/tokens/page-token.ts";
@@ -6,7 +6,7 @@ import { strayBits } from "../support/forge.ts";
 
 /** Page tokens under a secret of their own. */
 function pageTokensUnder(key: Uint8Array) {
-  return createPageTokens({ refreshKey: () => ({ kid: "secret", algorithm: "HS256", key }) });
+  return createPageTokens({ refreshKey: () => ({ kid: "secret", algorithm: "HS256", key: createSecretKey(key) }) });
 }
 
 const SECRET = randomBytes(32);
