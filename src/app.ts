@@ -6,6 +6,7 @@ import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflectio
 import { AccountService } from "../gen/sallyport/auth/v1/account_service_pb.ts";
 import { AdminService } from "../gen/sallyport/auth/v1/admin_service_pb.ts";
 import { AuthService } from "../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { VerifierService } from "../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { LIMITS } from "./config.ts";
 import { type Core, type CoreDeps, openCore } from "./core.ts";
 import { createHousekeeping } from "./housekeeping.ts";
@@ -19,6 +20,8 @@ import { createAuthorize } from "./rpc/authorize.ts";
 import { createActorOf } from "./rpc/caller.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
 import { createRevisionOf } from "./rpc/messages.ts";
+import { createVerifierService } from "./rpc/verifier-service.ts";
+import { BOUNDS } from "./server/bounds.ts";
 import { createServer } from "./server/server.ts";
 import { openTlsFiles } from "./server/tls.ts";
 import { newestAuditTime } from "./store/queries/audit.ts";
@@ -28,10 +31,10 @@ import { createMetricsListener } from "./telemetry/metrics-listener.ts";
 import { readVersion } from "./version.ts";
 
 /** Services of the contract. */
-const SERVICES = [AuthService, AccountService, AdminService];
+const SERVICES = [AuthService, AccountService, AdminService, VerifierService];
 
 /** All that is served: the contract, and what clients expect beside it. */
-const SERVED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
+export const SERVED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
 
 /** What SALLYPORT_AUTHORIZE_CALLERS is about. */
 const AUTHORIZE_METHODS = [AuthService.method.authorize, AuthService.method.batchAuthorize];
@@ -120,6 +123,18 @@ function routesOf(core: Core, { clock, config }: CoreDeps, metrics: Metrics | nu
   return (router: ConnectRouter): void => {
     router.service(AuthService, createAuthService({ signup, login, refresh, logout, authorize }));
     router.service(AccountService, createAccountService({ read, revokeOwnSession, pageTokens, revisionOf, clock }));
+    router.service(
+      VerifierService,
+      createVerifierService({
+        feed: core.feed,
+        keys: core.keys,
+        services: knowledge.services,
+        issuer: config.issuer,
+        clock,
+        checkpointMs: LIMITS.checkpointMs,
+        maxWatchers: BOUNDS.feedWatchers,
+      }),
+    );
     router.service(
       AdminService,
       createAdminService({

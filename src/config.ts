@@ -18,6 +18,8 @@ export const LIMITS = {
   shutdownMs: 30_000,
   /** How old knowledge may be and still count as fresh, in milliseconds. */
   stalenessBoundMs: 10_000,
+  /** Time from one checkpoint of the revocation feed to the next, in milliseconds. */
+  checkpointMs: 1_000,
   /** How long others may keep the published keys before they look again, in milliseconds. */
   jwksCacheLifeMs: 300_000,
 } as const;

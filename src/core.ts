@@ -19,6 +19,7 @@ import { createTokenPairIssuer } from "./login/token-pair.ts";
 import { createHashPermits, createPasswordHasher, defaultHashPermits } from "./passwords/password-hasher.ts";
 import { createCommit } from "./revocations/commit.ts";
 import { ensureLog } from "./revocations/ensure-log.ts";
+import { createFeed } from "./revocations/feed.ts";
 import { createLogFollower } from "./revocations/log-follower.ts";
 import { createWaitForRevision } from "./revocations/wait-for-revision.ts";
 import type { Actor } from "./roles/actor.ts";
@@ -107,7 +108,9 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
 
     const keys = createKeyRing(masterKeys);
     const knowledge = createKnowledge();
-    const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, clock, log });
+    const tick = () => performance.now();
+    const feed = createFeed({ knowledge, clock, tick, checkpointMs: LIMITS.checkpointMs });
+    const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, feed, clock, log });
     const commit = createCommit({ store, follower });
     const keyChange = { ...keyLife, commit };
     const checker = createChecker({
@@ -141,6 +144,7 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
       store,
       keys,
       knowledge,
+      feed,
       checker,
       /** Notes what this server's tokens depend on; before it issues any. */
       claimDatabase: () =>

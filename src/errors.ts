@@ -81,6 +81,7 @@ export const REASONS = {
     message:
       "the caller may not give permissions or roles, take roles, or change accounts with roles, that it does not hold itself",
   },
+  SERVICE_REQUIRED: { code: "PermissionDenied", message: "this RPC is for services; call with an API key" },
   USERNAME_TAKEN: { code: "AlreadyExists", message: "the user name is taken; choose another" },
   EMAIL_TAKEN: { code: "AlreadyExists", message: "the e-mail address has an account; log in with it" },
   USER_NOT_FOUND: { code: "NotFound", message: "there is no such user" },
@@ -116,6 +117,11 @@ export const REASONS = {
   REQUEST_TOO_LARGE: { code: "ResourceExhausted", message: "a request may have up to 64 KiB" },
   COMPRESSION_UNSUPPORTED: { code: "Unimplemented", message: "send the request without compression, or with gzip" },
   RPC_UNKNOWN: { code: "Unimplemented", message: "there is no such RPC here; GET / tells what there is" },
+  WATCHER_TOO_SLOW: {
+    code: "Aborted",
+    message: "the feed was not read as fast as the log grew; watch again and read faster",
+  },
+  TOO_MANY_WATCHERS: { code: "ResourceExhausted", message: "too many watch this instance; wait and retry" },
   INTERNAL: { code: "Internal", message: "internal error" },
 } as const satisfies Record<Reason, ReasonEntry>;
 

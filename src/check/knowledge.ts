@@ -2,14 +2,13 @@
  * All that a check needs, in memory: revocations, roles and services, and how far and how
  * freshly they follow the log. Whoever owns it applies entries in their order.
  */
-import { createRevocationSet, type RevocationSet } from "./revocation-set.ts";
-import { createRoleTable, type RoleTable } from "./role-table.ts";
+import { createRevocationSet, type Revocation, type RevocationSet, type RevocationTables } from "./revocation-set.ts";
+import { createRoleTable, type RoleGrants, type RoleTable } from "./role-table.ts";
 import { createServiceTable, type ServiceTable } from "./service-table.ts";
 
 /** A change that checks must know of. Times are milliseconds. */
 export type LogEntry =
-  | { readonly kind: "session_ended"; readonly sessionId: string; readonly expiresAt: number }
-  | { readonly kind: "user_epoch"; readonly userId: string; readonly epoch: number; readonly expiresAt: number }
+  | Revocation
   /** `grants` is `null` where the role was deleted. */
   | { readonly kind: "role_changed"; readonly role: string; readonly grants: readonly string[] | null };
 
@@ -17,8 +16,9 @@ export type LogEntry =
 export type Snapshot = {
   readonly logId: string;
   readonly revision: number;
-  readonly roles: readonly { readonly name: string; readonly grants: readonly string[] }[];
-  readonly entries: readonly LogEntry[];
+  readonly roles: readonly RoleGrants[];
+  /** Belong to the knowledge that takes the snapshot over. */
+  readonly revocations: RevocationTables;
 };
 
 /** What is known, and since when it is known to be the newest. */
@@ -48,8 +48,7 @@ export function createKnowledge(): Knowledge {
   let confirmedAt = 0;
 
   function apply(entry: LogEntry): void {
-    if (entry.kind === "session_ended") revocations.endSession(entry.sessionId, entry.expiresAt);
-    else if (entry.kind === "user_epoch") revocations.raiseEpoch(entry.userId, entry.epoch, entry.expiresAt);
+    if (entry.kind !== "role_changed") revocations.note(entry);
     else if (entry.grants === null) roles.delete(entry.role);
     else roles.set(entry.role, entry.grants);
   }
@@ -62,9 +61,8 @@ export function createKnowledge(): Knowledge {
     revision: () => position.revision,
     asOf: () => confirmedAt,
     restart(snapshot) {
-      revocations.clear();
+      revocations.adopt(snapshot.revocations);
       roles.clear();
-      for (const entry of snapshot.entries) if (entry.kind !== "role_changed") apply(entry);
       for (const { name, grants } of snapshot.roles) roles.set(name, grants);
       position = { logId: snapshot.logId, revision: snapshot.revision };
     },

@@ -8,7 +8,11 @@ export type RoleTable = {
   readonly set: (role: string, grants: readonly string[]) => void;
   readonly delete: (role: string) => void;
   readonly clear: () => void;
+  readonly list: () => readonly RoleGrants[];
 };
+
+/** A role and what it grants. */
+export type RoleGrants = { readonly name: string; readonly grants: readonly string[] };
 
 /** An empty {@link RoleTable}. */
 export function createRoleTable(): RoleTable {
@@ -20,5 +24,6 @@ export function createRoleTable(): RoleTable {
     set: (role, grants) => void grantsOf.set(role, grants),
     delete: (role) => void grantsOf.delete(role),
     clear: () => grantsOf.clear(),
+    list: () => [...grantsOf].map(([name, grants]) => ({ name, grants })),
   };
 }

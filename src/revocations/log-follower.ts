@@ -7,6 +7,7 @@
  * starting over. What cannot be read leaves knowledge as it is, and ageing.
  */
 import type { Knowledge, LogEntry } from "../check/knowledge.ts";
+import { createRevocationSet } from "../check/revocation-set.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../log.ts";
 import { type KeyState, readKeyState } from "../store/queries/keys.ts";
@@ -15,6 +16,7 @@ import { listRoles } from "../store/queries/roles.ts";
 import { liveServices, type ServiceRow } from "../store/queries/services.ts";
 import type { Queries, Store } from "../store/store.ts";
 import { toLogEntry, toServiceEntry } from "./entries.ts";
+import type { Feed } from "./feed.ts";
 
 /** How often the database is asked whether others changed it, in milliseconds. */
 const POLL_MS = 100;
@@ -34,6 +36,8 @@ type LogFollowerDeps = {
   readonly knowledge: Knowledge;
   /** Takes over the keys as they are in the database. */
   readonly loadKeys: (state: KeyState) => Promise<void>;
+  /** Told what came, once checks know of it. */
+  readonly feed: Pick<Feed, "append" | "restart">;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -46,7 +50,7 @@ type News = {
 };
 
 /** A {@link LogFollower} that has not started. */
-export function createLogFollower({ store, knowledge, loadKeys, clock, log }: LogFollowerDeps): LogFollower {
+export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log }: LogFollowerDeps): LogFollower {
   let marker: number | null = null;
   let underWay: Promise<void> | null = null;
   let next: Promise<void> | null = null;
@@ -57,7 +61,7 @@ export function createLogFollower({ store, knowledge, loadKeys, clock, log }: Lo
     const readAt = clock.now();
     const seen = store.changeMarker();
     if (seen === null || seen !== marker) {
-      const news = await store.read((db) => newsSince(db, knowledge));
+      const news = await store.read((db) => newsSince(db, knowledge, feed));
       if (news.keys !== null) await loadKeys(news.keys);
       if (news.services !== null) knowledge.services.replace(news.services.map(toServiceEntry));
       news.apply();
@@ -116,30 +120,49 @@ export function createLogFollower({ store, knowledge, loadKeys, clock, log }: Lo
   };
 }
 
-async function newsSince(db: Queries, knowledge: Knowledge): Promise<News> {
+async function newsSince(db: Queries, knowledge: Knowledge, feed: LogFollowerDeps["feed"]): Promise<News> {
   const position = await logPosition(db);
   if (position === null) throw new Error("the revocation log is missing from the database");
   const { log_id: logId, revision, floor } = position;
   const known = knowledge.revision();
   if (logId !== knowledge.logId() || known < floor || known > revision)
-    return startOver(db, knowledge, logId, revision);
+    return startOver(db, knowledge, feed, logId, revision);
   if (known === revision) return { apply: () => {}, keys: null, services: null };
   const rows = await entriesAfter(db, known);
   const keys = rows.some(({ kind }) => kind === "keys_changed") ? await readKeyState(db) : null;
   const services = rows.some(({ kind }) => kind === "services_changed") ? await liveServices(db) : null;
-  return { apply: () => knowledge.advance(revision, rows.map(toLogEntry).filter(isEntry)), keys, services };
+  const apply = () => {
+    knowledge.advance(revision, rows.map(toLogEntry).filter(isEntry));
+    feed.append(revision, rows);
+  };
+  return { apply, keys, services };
 }
 
-async function startOver(db: Queries, knowledge: Knowledge, logId: string, revision: number): Promise<News> {
+async function startOver(
+  db: Queries,
+  knowledge: Knowledge,
+  feed: LogFollowerDeps["feed"],
+  logId: string,
+  revision: number,
+): Promise<News> {
   const rows = await entriesAfter(db, 0);
   const roles = await listRoles(db, { after: "", limit: Number.MAX_SAFE_INTEGER });
+  const revocations = createRevocationSet();
+  for (const row of rows) {
+    const entry = toLogEntry(row);
+    if (entry !== null && entry.kind !== "role_changed") revocations.note(entry);
+  }
   const snapshot = {
     logId,
     revision,
     roles: roles.map(({ name, permissions }) => ({ name, grants: permissions })),
-    entries: rows.map(toLogEntry).filter(isEntry),
+    revocations: revocations.tables(),
   };
-  return { apply: () => knowledge.restart(snapshot), keys: await readKeyState(db), services: await liveServices(db) };
+  const apply = () => {
+    knowledge.restart(snapshot);
+    feed.restart(revision);
+  };
+  return { apply, keys: await readKeyState(db), services: await liveServices(db) };
 }
 
 function isEntry(entry: LogEntry | null): entry is LogEntry {

@@ -29,11 +29,21 @@ export function createValidation(methods: readonly DescMethod[]): Interceptor {
     );
   }
   return (next) => (request) => {
-    if (request.stream || plainlyValid.get(request.method.input)?.(request.message)) return next(request);
+    if (request.stream) return next({ ...request, message: eachValid(request.method.input, request.message) });
+    if (plainlyValid.get(request.method.input)?.(request.message)) return next(request);
     const violations = violationsOf(request.method.input, request.message);
     if (violations.length > 0) throw refusalOf(violations);
     return next(request);
   };
+}
+
+/** The messages of a stream, until one is out of bounds. */
+async function* eachValid<T extends Message>(schema: DescMessage, messages: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const message of messages) {
+    const violations = violationsOf(schema, message);
+    if (violations.length > 0) throw refusalOf(violations);
+    yield message;
+  }
 }
 
 function refusalOf(fields: readonly FieldViolation[]): Refusal {

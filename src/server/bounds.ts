@@ -45,6 +45,8 @@ export const BOUNDS = {
   discardedBytes: 1024 * 1024,
   /** Open `Health.Watch` streams; more get RESOURCE_EXHAUSTED. */
   healthWatchers: 100,
+  /** Open `VerifierService.Watch` streams; more get RESOURCE_EXHAUSTED. */
+  feedWatchers: 10_000,
 } as const;
 
 /** Times for one connection, in milliseconds. */

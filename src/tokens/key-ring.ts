@@ -18,6 +18,8 @@ export type KeyRing = {
   readonly load: (state: KeyState) => Promise<void>;
   /** Public keys of access tokens: next, active and retired. */
   readonly verificationKeys: VerificationKeys;
+  /** The same, one by one. */
+  readonly publicKeys: () => readonly VerificationKey[];
   /** The key that signs access tokens. */
   readonly signingKey: () => SigningKey;
   /** The secret that signs refresh tokens. */
@@ -60,6 +62,7 @@ export function createKeyRing(masterKeys: MasterKeys): KeyRing {
   return {
     load,
     verificationKeys: { get: (kid) => loaded.get(kid)?.verification ?? undefined },
+    publicKeys: () => [...loaded.values()].flatMap(({ verification }) => verification ?? []),
     signingKey: () => activeKey("access"),
     refreshKey: () => activeKey("refresh"),
     refreshKeyNamed(kid) {

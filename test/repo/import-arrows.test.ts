@@ -14,7 +14,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   settings: [],
   config: ["settings"],
   errors: ["gen"],
+  "error-details": ["errors", "gen"],
   check: ["lib"],
+  access: ["check", "errors", "gen"],
   store: ["errors", "lib"],
   passwords: ["errors", "lib"],
   audit: ["lib", "log", "store"],
@@ -26,7 +28,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   users: ["audit", "errors", "lib", "passwords", "revocations", "roles", "store"],
   login: ["audit", "check", "errors", "lib", "passwords", "revocations", "sessions", "store", "tokens", "users"],
   rpc: [
+    "access",
     "check",
+    "error-details",
     "errors",
     "gen",
     "lib",
@@ -39,7 +43,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "tokens",
     "users",
   ],
-  server: ["config", "errors", "gen", "lib", "log", "rpc"],
+  server: ["config", "error-details", "errors", "gen", "lib", "log", "rpc"],
   telemetry: ["audit", "check", "lib"],
   readiness: ["lib", "log"],
   housekeeping: ["lib", "log", "revocations", "services", "store"],
@@ -73,14 +77,29 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "version",
   ],
   doctor: ["config", "lib", "server", "store", "tokens"],
-  cli: ["doctor", "app", "config", "core", "errors", "lib", "log", "settings", "store", "users"],
+  cli: [
+    "access",
+    "app",
+    "config",
+    "core",
+    "doctor",
+    "errors",
+    "gen",
+    "lib",
+    "log",
+    "roles",
+    "settings",
+    "store",
+    "users",
+  ],
   main: ["cli", "config", "version"],
 };
 
 /** Packages that the parts which others install, or will, may import. */
 const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
   lib: [/^node:/],
-  check: [/^jose$/],
+  check: [/^node:crypto$/],
+  access: [/^@bufbuild\/protobuf(\/|$)/],
 };
 
 const root = normalize(join(import.meta.dirname, "../.."));

@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { onTestFinished } from "vitest";
 import { createKnowledge } from "../../src/check/knowledge.ts";
 import { createLog } from "../../src/log.ts";
+import { createFeed } from "../../src/revocations/feed.ts";
 import { createLogFollower } from "../../src/revocations/log-follower.ts";
 import { appendRevocation, createLogOnce, type RevocationRow } from "../../src/store/queries/revocations.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -28,9 +29,11 @@ export async function followLog() {
   await store.write(({ db }) => createLogOnce(db, "log one"));
   const knowledge = createKnowledge();
   const keys: { loads: number; fault: Error | null } = { loads: 0, fault: null };
+  const feed = createFeed({ knowledge, clock, tick: () => performance.now(), checkpointMs: 50 });
   const follower = createLogFollower({
     store,
     knowledge,
+    feed,
     async loadKeys() {
       keys.loads += 1;
       if (keys.fault !== null) throw keys.fault;
@@ -54,6 +57,7 @@ export async function followLog() {
     /** What changes the past: an operator, a restore. */
     operator,
     knowledge,
+    feed,
     follower,
     /** How often the follower loaded the keys, and why that is to fail. */
     keys,

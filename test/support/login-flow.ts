@@ -17,10 +17,10 @@ import type { TestApp } from "./app.ts";
 
 /** The login flow as the composition root builds it, but with this hasher. */
 export function loginWith(hasher: PasswordHasher, core: Core, { config, clock }: TestApp): Login {
-  const { store, keys, knowledge } = core;
+  const { store, keys, knowledge, feed } = core;
   const random = systemRandom;
   const log = createLog({ level: "silent" });
-  const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, clock, log });
+  const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, feed, clock, log });
   return createLogin({
     read: store.read,
     commit: createCommit({ store, follower }),

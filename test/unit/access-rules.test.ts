@@ -8,7 +8,8 @@ import {
 import { describe, expect, it } from "vitest";
 import { type AccessRule, AccessRuleSchema, rule } from "../../gen/sallyport/access/v1/access_pb.ts";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
-import { AccessRuleError, ANY_SERVICE, forServicesOnly, readAccessRules } from "../../src/rpc/access-rules.ts";
+import { AccessRuleError } from "../../src/access/method-rules.ts";
+import { ANY_SERVICE, forServicesOnly, readAccessRules } from "../../src/rpc/access-rules.ts";
 
 /** A service of somebody's proto whose one method states this rule, or none. */
 function serviceWith(stated: Partial<Omit<AccessRule, "$typeName">> | null): DescService {

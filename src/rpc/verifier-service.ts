@@ -1,0 +1,55 @@
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
+import type { ServicePrincipal, ServiceTable } from "../check/service-table.ts";
+import { Refusal } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Feed } from "../revocations/feed.ts";
+import { createFeedMessages, type FeedKeys, toStarted } from "./feed-messages.ts";
+import { callerKey } from "./guard.ts";
+import { fromRevision } from "./messages.ts";
+
+type VerifierServiceDeps = {
+  readonly feed: Feed;
+  readonly keys: FeedKeys;
+  readonly services: Pick<ServiceTable, "named">;
+  readonly issuer: string;
+  readonly clock: Clock;
+  /** Time between checkpoints, in milliseconds. */
+  readonly checkpointMs: number;
+  /** Calls that may watch at once. */
+  readonly maxWatchers: number;
+};
+
+/** `VerifierService`: each call is told what happens until it ends, or its credential does. */
+export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<typeof VerifierService> {
+  const { feed, keys, services, issuer, clock, checkpointMs, maxWatchers } = deps;
+  const toMessage = createFeedMessages(keys);
+
+  /** A credential is revoked for good: another of the same name has another id. */
+  function confirm({ serviceId, name }: ServicePrincipal): void {
+    if (services.named(name)?.serviceId !== serviceId)
+      throw new Refusal("TOKEN_INVALID", { message: "the credential of this service was revoked" });
+  }
+
+  return {
+    async *watch({ after }, context) {
+      const service = serviceOf(context);
+      if (feed.watchers() >= maxWatchers) throw new Refusal("TOO_MANY_WATCHERS", { retryAfterMs: 5000 });
+      yield toStarted(issuer, checkpointMs, clock.now());
+      let parts = 0;
+      const from = after === undefined ? null : fromRevision(after);
+      for await (const event of feed.watch(from, () => confirm(service), context.signal)) {
+        if (event.kind === "snapshot_begin") parts = 0;
+        if (event.kind === "snapshot_sessions" || event.kind === "snapshot_users") parts += 1;
+        yield toMessage(event, parts);
+      }
+    },
+  };
+}
+
+/** The service that calls. A user's permissions would end with its token; a watcher stays. */
+function serviceOf({ values }: HandlerContext): ServicePrincipal {
+  const caller = values.get(callerKey);
+  if (caller?.kind !== "service") throw new Refusal("SERVICE_REQUIRED");
+  return caller.principal;
+}

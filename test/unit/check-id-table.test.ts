@@ -1,0 +1,95 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createIdTable, ENTRY_WORDS } from "../../src/check/id-table.ts";
+import { ID_WORDS, writeIdWords } from "../../src/lib/id-words.ts";
+import { systemRandom } from "../../src/lib/random.ts";
+
+const wordsOf = (id: string) => {
+  const words = new Uint32Array(ID_WORDS);
+  writeIdWords(id, words, 0);
+  return words;
+};
+
+describe("The words of an id", () => {
+  it("are the bytes of its UUID, whatever the prefix", () => {
+    const uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
+    const expected = [0x01890a5d, 0xac96774b, 0xbcceb302, 0x099a8057];
+    for (const prefix of ["ses", "usr", "x"]) expect([...wordsOf(`${prefix}_${uuid}`)]).toEqual(expected);
+  });
+
+  it.each([
+    "01890a5d-ac96-774b-bcce-b302099a8057",
+    "ses_01890A5D-ac96-774b-bcce-b302099a8057",
+    "ses_01890a5d-ac96-774b-bcce-b302099a805",
+    "ses_01890a5dac96-774b-bcce-b302099a80577",
+    "ses_01890a5d-ac96-774b-bcce-b302099a805g",
+    "ses_01890a5d-ac96-774b-bcce-b302099a805\u0661",
+    "",
+    "ses_1",
+  ])("of another text, %j, are not those of a UUID", (text) => {
+    expect([...wordsOf(text)]).not.toEqual([0x01890a5d, 0xac96774b, 0xbcceb302, 0x099a8057]);
+    expect([...wordsOf(text)]).toEqual([...wordsOf(text)]);
+    expect([...wordsOf(text)]).not.toEqual([...wordsOf(`${text} `)]);
+  });
+});
+
+describe("The table of ids", () => {
+  /** Ids of which many meet in the same part, and in the same places. */
+  const id = fc.tuple(fc.nat(3), fc.nat(40)).map(([part, low]) => {
+    const last = ((part << 24) | (low * 8)).toString(16).padStart(8, "0");
+    return `ses_00000000-0000-7000-8000-0000${last}`;
+  });
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ raise: id, number: fc.nat(9), expiry: fc.integer({ min: 1, max: 50 }) }) },
+    { weight: 1, arbitrary: fc.record({ forget: fc.nat(50) }) },
+  );
+
+  it("knows what a plain map knows, whatever comes and goes", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+        const table = createIdTable();
+        const model = new Map<string, { number: number; expiry: number }>();
+        for (const one of steps) {
+          if ("forget" in one) {
+            table.forget(one.forget);
+            for (const [key, { expiry }] of model) if (expiry <= one.forget) model.delete(key);
+            continue;
+          }
+          table.raise(one.raise, one.number, one.expiry);
+          const known = model.get(one.raise) ?? { number: 0, expiry: 0 };
+          const number = Math.max(known.number, one.number);
+          model.set(one.raise, { number, expiry: Math.max(known.expiry, one.expiry) });
+        }
+        expect(table.size()).toBe(model.size);
+        for (const [key, { number }] of model) expect(table.get(key)).toBe(number);
+        const entries = [...table.entries()].flatMap((part) => rowsOf(part));
+        const expected = [...model].map(([key, { number, expiry }]) => [...wordsOf(key), number, expiry].join());
+        expect(entries.sort()).toEqual(expected.sort());
+      }),
+    );
+  });
+
+  it("finds none of those that were never put in", () => {
+    const table = createIdTable();
+    const ids = Array.from({ length: 20_000 }, () => systemRandom.id("ses"));
+    for (const known of ids.slice(0, 10_000)) table.raise(known, 1, 100);
+    expect(ids.map((one) => table.get(one))).toEqual(ids.map((_, index) => (index < 10_000 ? 1 : null)));
+  });
+
+  it("forgets a large table piece by piece, and all of it in the end", () => {
+    const table = createIdTable();
+    for (let count = 0; count < 50_000; count += 1) table.raise(systemRandom.id("ses"), 0, 1 + (count % 2) * 1000);
+    table.forget(1);
+    expect(table.size()).toBeGreaterThan(25_000);
+    for (let calls = 0; calls < 20; calls += 1) table.forget(1);
+    expect(table.size()).toBe(25_000);
+    for (let calls = 0; calls < 40; calls += 1) table.forget(2000);
+    expect([table.size(), [...table.entries()].flatMap(rowsOf)]).toEqual([0, []]);
+  });
+});
+
+function rowsOf(part: Uint32Array): string[] {
+  return Array.from({ length: part.length / ENTRY_WORDS }, (_, row) =>
+    part.subarray(row * ENTRY_WORDS, (row + 1) * ENTRY_WORDS).join(),
+  );
+}
