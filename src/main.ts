@@ -3,6 +3,8 @@
  * The exit codes are in its help.
  */
 import { Command, CommanderError } from "commander";
+import { addAccessMatrixCommand } from "./cli/access-matrix.ts";
+import { CommandFault } from "./cli/command-fault.ts";
 import { addDoctorCommand } from "./cli/doctor.ts";
 import { examples } from "./cli/examples.ts";
 import { addKeysCommands } from "./cli/keys.ts";
@@ -45,6 +47,7 @@ export function createProgram({ servesByDefault }: { readonly servesByDefault: b
   addKeysCommands(program);
   addRestoredCommand(program);
   addDoctorCommand(program);
+  addAccessMatrixCommand(program);
   return program;
 }
 
@@ -63,7 +66,7 @@ Exit codes:
   0   done
   1   refused or failed; standard error says why, and what to do
   2   the command line or the settings are wrong; nothing was done
-  69  Node is too old for this
+  69  Node is too old for this, or another server that was asked does not answer
 
 What begins with a dash but is no option goes behind two: sallyport users show -- -ada`;
 
@@ -71,5 +74,6 @@ What begins with a dash but is no option goes behind two: sallyport users show -
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   process.stderr.write(`sallyport: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof CommandFault) return error.exitCode;
   return error instanceof ConfigError ? 2 : 1;
 }

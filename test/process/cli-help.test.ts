@@ -9,9 +9,16 @@ import { createProgram } from "../../src/main.ts";
 import { SETTINGS } from "../../src/settings.ts";
 import { listKeys } from "../../src/store/queries/keys.ts";
 import { temporaryFolder } from "../support/app.ts";
+import { buildDescriptorSet, SHOP } from "../support/descriptor-set.ts";
 import { addUser, workOn } from "../support/folder.ts";
 import { complaintsOf } from "../support/installation.ts";
-import { commandEnvironment, ENTRY, runCommand } from "../support/server-process.ts";
+import {
+  commandEnvironment,
+  ENTRY,
+  runCommand,
+  type ServerProcess,
+  startServerProcess,
+} from "../support/server-process.ts";
 
 const MASTER_KEYS = { OLD: Buffer.alloc(32, 1).toString("base64url"), NEW: Buffer.alloc(32, 2).toString("base64url") };
 
@@ -40,6 +47,8 @@ const examples = [...new Set(commands.flatMap(([, command]) => examplesIn(helpOf
 
 /** A newcomer's folder, with what the examples take for granted, and `sallyport` on the path. */
 let folder: string;
+/** Where an example asks a server that runs. */
+let server: ServerProcess;
 const dataDir = () => join(folder, "data");
 const shell = () => ({
   ...commandEnvironment({ SALLYPORT_DATA_DIR: dataDir(), SALLYPORT_MASTER_KEY: MASTER_KEYS.OLD }),
@@ -53,8 +62,14 @@ beforeAll(async () => {
   writeFileSync(join(folder, "bin/sallyport"), `#!/bin/sh\nexec "${process.execPath}" "${ENTRY}" "$@"\n`);
   chmodSync(join(folder, "bin/sallyport"), 0o755);
   writeFileSync(join(folder, "password.txt"), "kites over the harbour\n");
+  writeFileSync(join(folder, "orders.key"), "sallyport_svk_of-orders\n");
+  buildDescriptorSet(folder, { "shop/v1/shop.proto": SHOP });
+  server = await startServerProcess({ SALLYPORT_DATA_DIR: join(folder, "server") });
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(async () => {
+  await server.end("SIGTERM");
+  rmSync(folder, { recursive: true });
+});
 
 /** A fresh database with the people and services that examples speak of, or without those that they make. */
 async function prepare(example: string): Promise<void> {
@@ -75,6 +90,7 @@ async function fitted(example: string): Promise<string> {
   return example
     .replace("/var/lib/sallyport", dataDir())
     .replace("SALLYPORT_PORT=9090", "SALLYPORT_PORT=0")
+    .replace("http://127.0.0.1:8080", server.url)
     .replace(/(?<=keys withdraw )\S+/, kid);
 }
 
