@@ -2,15 +2,9 @@
  * The newest entries of the log, as those who watch it get them. One ring for all
  * watchers: each is a revision up to which it was told.
  */
-import type { LogEntry } from "../check/knowledge.ts";
+import type { FeedEntry, Tail } from "../feed/feed-event.ts";
 import type { RevocationRow } from "../store/queries/revocations.ts";
 import { toLogEntry } from "./entries.ts";
-
-/** News for watchers. That keys changed is told with the keys as they are when it is told. */
-export type FeedEntry = LogEntry | { readonly kind: "keys_changed" };
-
-/** Entries that follow on each other, up to and with `through`. */
-export type Tail = { readonly through: number; readonly entries: readonly FeedEntry[] };
 
 /** The newest entries. Revisions in it have no gaps. */
 export type FeedRing = {

@@ -5,29 +5,12 @@
  * that does not read costs nothing, and is cut off once the ring has passed it. Nothing
  * here reads the database.
  */
-import { setImmediate } from "node:timers/promises";
-import { ENTRY_WORDS } from "../check/id-table.ts";
 import type { Knowledge } from "../check/knowledge.ts";
-import type { RoleGrants } from "../check/role-table.ts";
 import { Refusal } from "../errors.ts";
+import { type FeedEvent, type Revision, type StartOverReason, snapshotEvents } from "../feed/feed-event.ts";
 import { createAlarm } from "../lib/alarm.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createFeedRing, type FeedRing, type Tail } from "./feed-ring.ts";
-import type { Revision } from "./wait-for-revision.ts";
-
-/** Why a watcher has to begin again with a snapshot. */
-export type StartOverReason = "LOG_REPLACED" | "TOO_OLD" | "UNKNOWN";
-
-/** What a watcher is told, in the order that `sallyport.auth.v1.WatchResponse` states. Times are milliseconds. */
-export type FeedEvent =
-  | { readonly kind: "start_over"; readonly reason: StartOverReason }
-  /** Opens a snapshot. */
-  | { readonly kind: "snapshot_begin"; readonly revision: Revision; readonly roles: readonly RoleGrants[] }
-  /** Entries of {@link ENTRY_WORDS} words each. */
-  | { readonly kind: "snapshot_sessions" | "snapshot_users"; readonly entries: Uint32Array }
-  | { readonly kind: "snapshot_end"; readonly revision: Revision }
-  | ({ readonly kind: "batch"; readonly logId: string; readonly from: number } & Tail)
-  | { readonly kind: "checkpoint"; readonly revision: Revision; readonly asOf: number; readonly time: number };
+import { createFeedRing, type FeedRing } from "./feed-ring.ts";
 
 /** Tells watchers. */
 export type Feed = {
@@ -53,8 +36,6 @@ type FeedDeps = {
   readonly checkpointMs: number;
 };
 
-/** Entries of a snapshot that go into one message: some 150 KB. */
-const CHUNK_ENTRIES = 8192;
 /** Watchers that are woken in one turn of the event loop, so that calls get theirs. */
 const WOKEN_AT_ONCE = 64;
 /** How long news is gathered for each watcher there is, and at most, so that many watchers do not get many messages each. */
@@ -76,18 +57,6 @@ export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): 
     return ring.reaches(number) ? null : "TOO_OLD";
   }
 
-  /**
-   * All that is known. The tables may change while they are told: what was added is true
-   * already, and what follows tells it again; what was forgotten concerns nobody.
-   */
-  async function* snapshot(revision: Revision): AsyncGenerator<FeedEvent> {
-    const { sessions, users } = knowledge.revocations.tables();
-    yield { kind: "snapshot_begin", revision, roles: knowledge.roles.list() };
-    for await (const entries of inChunks(sessions.entries())) yield { kind: "snapshot_sessions", entries };
-    for await (const entries of inChunks(users.entries())) yield { kind: "snapshot_users", entries };
-    yield { kind: "snapshot_end", revision };
-  }
-
   /** From where the watcher is told what follows: its own revision, or that of the snapshot which it is told here. */
   async function* settle(cursor: Revision | null, isFirst: boolean): AsyncGenerator<FeedEvent, Revision> {
     const obstacle = cursor === null ? null : obstacleTo(cursor);
@@ -96,7 +65,7 @@ export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): 
     if (obstacle === "TOO_OLD" && !isFirst) throw new Refusal("WATCHER_TOO_SLOW");
     if (obstacle !== null) yield { kind: "start_over", reason: obstacle };
     const begin = position();
-    yield* snapshot(begin);
+    yield* snapshotEvents(begin, knowledge.roles.list(), knowledge.revocations.tables());
     return begin;
   }
 
@@ -149,24 +118,4 @@ export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): 
     },
     watchers: () => watchers,
   };
-}
-
-/** The same entries in pieces that fit into a message each, with a turn of the event loop before each. */
-async function* inChunks(parts: Iterable<Uint32Array>): AsyncGenerator<Uint32Array> {
-  let chunk = new Uint32Array(CHUNK_ENTRIES * ENTRY_WORDS);
-  let filled = 0;
-  for (const part of parts) {
-    for (let taken = 0; taken < part.length; ) {
-      const piece = part.subarray(taken, taken + chunk.length - filled);
-      chunk.set(piece, filled);
-      filled += piece.length;
-      taken += piece.length;
-      if (filled < chunk.length) continue;
-      await setImmediate();
-      yield chunk;
-      chunk = new Uint32Array(chunk.length);
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield chunk.subarray(0, filled);
 }

@@ -2,9 +2,9 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { ServicePrincipal, ServiceTable } from "../check/service-table.ts";
 import { Refusal } from "../errors.ts";
+import { createFeedMessages, type FeedKeys, toStarted } from "../feed/feed-messages.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Feed } from "../revocations/feed.ts";
-import { createFeedMessages, type FeedKeys, toStarted } from "./feed-messages.ts";
 import { callerKey } from "./guard.ts";
 import { fromRevision } from "./messages.ts";
 

@@ -1,12 +1,10 @@
 /** What a verifier promises to those who ask it. */
 import type { Decision, Denied } from "../check/decision.ts";
 import type { Rule } from "../check/rule.ts";
+import type { Revision } from "../feed/feed-event.ts";
 
 /** What must hold of the bearer. What is not stated is not asked for; an empty rule asks for a signed-in user. */
 export type AccessRule = Partial<Omit<Rule, "public">>;
-
-/** A point in the revocation log, as Sallyport's RPCs answer it. */
-export type Revision = { readonly logId: string; readonly number: number };
 
 /** What may be asked beside the rule. */
 export type AuthorizeOptions = {
@@ -47,6 +45,8 @@ export type VerifierEvent =
 
 /** Checks access tokens, and knows at once what became of them. */
 export type Verifier = {
+  /** For whom it takes tokens. */
+  readonly audience: string;
   /**
    * Whether the bearer may, by what is in memory. No I/O, no promise.
    * @throws VerifierUnavailable if knowledge is older than the bound, unless the verifier
