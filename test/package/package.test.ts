@@ -6,7 +6,7 @@ import { temporaryFolder } from "../support/app.ts";
 import { CHECKOUT } from "../support/copied-checkout.ts";
 import { installInto, MANIFEST, type Packed, packInto, run, tool } from "../support/installed-package.ts";
 import { anchorsOf, localLinksOf } from "../support/markdown.ts";
-import { CLIENT, GUARDED, ORDERS } from "../support/strangers-programs.ts";
+import { CLIENT, GUARDED, ORDERS, PERSON } from "../support/strangers-programs.ts";
 import { checkTypes, serveIn } from "../support/strangers-project.ts";
 
 const MEBIBYTE = 2 ** 20;
@@ -19,6 +19,9 @@ const EXPECTED = [
   /^dist\/proto\/[\w/]+\.proto$/,
   /^dist\/sallyport\.binpb$/,
 ];
+
+/** The library for those who sign in. */
+const CLIENTS = ["sallyport/client", "sallyport/client/node"];
 
 let folder: string;
 let packed: Packed;
@@ -93,7 +96,7 @@ describe("The packed package", () => {
   });
 
   it("has types that every resolver of ES modules finds", async () => {
-    const entries = generated().map((specifier) => specifier.replace(/^sallyport/, "."));
+    const entries = [...CLIENTS, ...generated()].map((specifier) => specifier.replace(/^sallyport/, "."));
     const args = [packed.tarball, "--profile", "esm-only", "--entrypoints", ...entries];
     const { stdout } = await run(tool("attw"), [...args, "--format", "json"], CHECKOUT);
     expect(Object.keys(JSON.parse(stdout).analysis.entrypoints)).toEqual(entries);
@@ -112,10 +115,14 @@ describe("The installed package", () => {
 
   it("serves: a program of the project signs up, logs in and asks", async () => {
     writeFileSync(join(project, "client.ts"), CLIENT);
+    writeFileSync(join(project, "person.ts"), PERSON);
     const { url, stop } = await serveIn(project);
     try {
       const { stdout } = await run("node", ["client.ts", url], project);
       expect(stdout).toBe("grace true true\n");
+      expect((await run("node", ["person.ts", url], project)).stdout).toBe("signed-in\nhedy\n");
+      expect((await run("node", ["person.ts", url], project)).stdout).toBe("hedy\nsigned-out\n");
+      expect(existsSync(join(project, "session"))).toBe(false);
     } finally {
       await stop();
     }
@@ -125,9 +132,7 @@ describe("The installed package", () => {
   it("can be imported wherever it exports something", async () => {
     writeFileSync(
       join(project, "imports.mjs"),
-      generated()
-        .map((name) => `await import("${name}");`)
-        .join("\n"),
+      [...CLIENTS, ...generated()].map((name) => `await import("${name}");`).join("\n"),
     );
     await expect(run("node", ["imports.mjs"], project)).resolves.toMatchObject({ stderr: "" });
     for (const name of [
@@ -142,6 +147,7 @@ describe("The installed package", () => {
     "sallyport",
     "sallyport/dist/src/app.js",
     "sallyport/src/app.js",
+    "sallyport/client/refresh.js",
     "sallyport/bin/sallyport.js",
     "sallyport/gen/google/rpc/error_details_pb.js",
     "sallyport/gen/sallyport/../../src/app_pb.js",
@@ -150,8 +156,10 @@ describe("The installed package", () => {
   });
 
   it.each(["nodenext", "bundler"])("type-checks a client that resolves modules as %s does", async (resolution) => {
-    writeFileSync(join(project, "client.ts"), CLIENT);
-    await expect(checkTypes(project, "client.ts", resolution)).resolves.toMatchObject({ stdout: "" });
+    for (const [file, text] of Object.entries({ "client.ts": CLIENT, "person.ts": PERSON })) {
+      writeFileSync(join(project, file), text);
+      await expect(checkTypes(project, file, resolution)).resolves.toMatchObject({ stdout: "" });
+    }
   });
 
   it("has types that find a client's mistake", async () => {

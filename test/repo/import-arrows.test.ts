@@ -17,10 +17,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "error-details": ["errors", "gen"],
   check: ["lib"],
   access: ["check", "errors", "gen"],
+  feed: ["check", "gen", "lib"],
   store: ["errors", "lib"],
   passwords: ["errors", "lib"],
   audit: ["lib", "log", "store"],
-  revocations: ["check", "errors", "lib", "log", "store"],
+  revocations: ["check", "errors", "feed", "lib", "log", "store"],
   tokens: ["audit", "check", "errors", "lib", "log", "revocations", "roles", "store"],
   sessions: ["audit", "errors", "lib", "revocations", "roles", "store", "tokens"],
   roles: ["audit", "errors", "lib", "revocations", "store"],
@@ -32,6 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "check",
     "error-details",
     "errors",
+    "feed",
     "gen",
     "lib",
     "login",
@@ -43,7 +45,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "tokens",
     "users",
   ],
-  server: ["config", "error-details", "errors", "gen", "lib", "log", "rpc"],
+  "forward-auth": ["access", "check", "errors", "gen", "lib", "log"],
+  server: ["access", "config", "error-details", "errors", "forward-auth", "gen", "lib", "log", "rpc"],
   telemetry: ["audit", "check", "lib"],
   readiness: ["lib", "log"],
   housekeeping: ["lib", "log", "revocations", "services", "store"],
@@ -64,8 +67,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "users",
   ],
   app: [
+    "check",
     "config",
     "core",
+    "forward-auth",
     "gen",
     "housekeeping",
     "readiness",
@@ -76,6 +81,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "version",
   ],
+  verifier: ["access", "check", "error-details", "errors", "feed", "gen", "lib"],
+  client: ["check", "gen", "lib"],
   doctor: ["config", "lib", "server", "store", "tokens"],
   cli: [
     "access",
@@ -100,6 +107,17 @@ const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
   lib: [/^node:/],
   check: [/^node:crypto$/],
   access: [/^@bufbuild\/protobuf(\/|$)/],
+  feed: [/^@bufbuild\/protobuf(\/|$)/, /^node:timers\/promises$/],
+  client: [/^@bufbuild\/protobuf(\/|$)/, /^@connectrpc\/connect(\/protocol)?$/, /^node:/],
+  errors: [/^@connectrpc\/connect$/],
+  "error-details": [/^@bufbuild\/protobuf(\/|$)/, /^@connectrpc\/connect$/],
+  verifier: [
+    /^@bufbuild\/protobuf(\/|$)/,
+    /^@connectrpc\/connect(\/|$)/,
+    /^@connectrpc\/connect-node$/,
+    /^node:/,
+    /^@grpc\/grpc-js$/,
+  ],
 };
 
 const root = normalize(join(import.meta.dirname, "../.."));
@@ -139,6 +157,21 @@ describe("The arrows between the parts", () => {
     const packages = files.filter((file) => partOf(file) === part).flatMap((file) => importsOf(file).packages);
     expect(packages.filter((name) => !allowed.some((pattern) => pattern.test(name)))).toEqual([]);
   });
+
+  it("reach Node from the client, which pages use, in its own part for Node alone", () => {
+    const importing = files.filter((file) => /^src\/client\/(?!node\/)/.test(file));
+    const stray = importing.filter((file) =>
+      importsOf(file).packages.some((name) => name.startsWith("node:") || name.endsWith("-node")),
+    );
+    expect(stray).toEqual([]);
+    expect(importing.length).toBeGreaterThan(10);
+  });
+
+  it("reach grpc-js, which not everybody has, from its own interceptor alone", () => {
+    const importing = files.filter((file) => importsOf(file).packages.includes("@grpc/grpc-js"));
+    expect(importing).not.toEqual([]);
+    expect(importing.filter((file) => !file.startsWith("src/verifier/grpc/"))).toEqual([]);
+  });
 });
 
 function partOf(file: string): string {
@@ -152,7 +185,9 @@ function partOf(file: string): string {
 
 function importsOf(file: string): { readonly parts: readonly string[]; readonly packages: readonly string[] } {
   const text = readFileSync(join(root, file), "utf8");
-  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier]) => specifier ?? "");
+  const specifiers = [
+    ...text.matchAll(/^(?:(?:import|export|\}).* from|import) "([^"]+)"|\bimport\("([^"]+)"\)/gm),
+  ].map(([, named, loaded]) => named ?? loaded ?? "");
   const relative = specifiers.filter((specifier) => specifier.startsWith("."));
   return {
     parts: relative.map((specifier) => {

@@ -15,6 +15,26 @@ const lacks = decision.case === "denied" && decision.value.reason === DenialReas
 console.log(user?.username, tokens.user?.id === user?.id, lacks);
 `;
 
+/** A program of somebody who is signed in, run twice on one file: the second time it needs no password. */
+export const PERSON = `
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { createSallyportClient, type Session, type SessionChange } from "sallyport/client";
+import { createFileStore } from "sallyport/client/node";
+
+const transport = createConnectTransport({ baseUrl: process.argv[2] ?? "", httpVersion: "2" });
+const client = createSallyportClient({ transport, store: createFileStore({ path: "session" }) });
+client.onChange((change: SessionChange) => console.log(change.kind));
+const password = "kites over the harbour";
+const before: Session | null = await client.session();
+if (before === null) {
+  await client.signup({ username: "hedy", password });
+  await client.login({ identifier: "hedy", password });
+}
+const { user } = await client.account.getAccount({});
+console.log(user?.username);
+if (before !== null) await client.logout();
+`;
+
 /** The proto of somebody else's service, guarded by our option. */
 export const ORDERS = `
 syntax = "proto3";

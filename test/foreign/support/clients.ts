@@ -36,6 +36,7 @@ export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
   { name: "Go: grpc-go and connect-go", file: "go.test.ts", obstacle: downloadGoModules },
   { name: "Python: grpcio", file: "python.test.ts", obstacle: preparePython },
   { name: "Chromium: Connect-Web", file: "browser.test.ts", obstacle: needs("chromium", chromium) },
+  { name: "Chromium: sallyport/client", file: "browser-client.test.ts", obstacle: needs("chromium", chromium) },
 ];
 
 /** A client that cannot be run, and why. */

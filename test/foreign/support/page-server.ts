@@ -8,10 +8,11 @@ import { FOREIGN } from "./workshop.ts";
 
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
 
-/** Builds the page into a folder. */
-export async function buildPage(folder: string): Promise<void> {
-  const root = join(FOREIGN, "browser");
-  await build({ root, configFile: false, logLevel: "warn", build: { outDir: folder, emptyOutDir: true } });
+/** Builds the page of that name into a folder. */
+export async function buildPage(folder: string, name = "browser"): Promise<void> {
+  const root = join(FOREIGN, name);
+  const output = { outDir: folder, emptyOutDir: true, target: "es2024" };
+  await build({ root, configFile: false, logLevel: "warn", build: output });
 }
 
 /** Serves a folder on a free port of loopback: an origin like no other. */
