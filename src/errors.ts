@@ -47,7 +47,7 @@ export const REASONS = {
   },
   AUDIENCE_MISMATCH: {
     code: "Unauthenticated",
-    message: 'this RPC takes only access tokens for the audience "sallyport"',
+    message: "the access token is not for the audience that this RPC asks for",
   },
   AUTHENTICATION_TOO_OLD: {
     code: "Unauthenticated",

@@ -15,7 +15,7 @@ export type Log = Pick<Logger, "debug" | "info" | "warn" | "error"> & {
   readonly frequent: (fields: FlatFields) => void;
 };
 
-/** What a line of a call holds. */
+/** What a line of a call holds, under names that need no quoting. */
 type FlatFields = Readonly<Record<string, string | number | null>>;
 
 type LogOptions = {
@@ -39,15 +39,35 @@ export function createLog({ level, destination, isTerminal }: LogOptions): Log {
   const end = heldBack(destination ?? pino.destination({ dest: 2, sync: true }), destination === undefined);
   const form = isPretty ? forPeople : forPrograms;
   const logger = pino(options, form({ write: end.write }));
+  const other = form({ write: end.hold });
+  const held = { plain: isPretty ? other : { write: end.hold }, other };
   return Object.assign(logger, {
-    frequent: logger.isLevelEnabled("info") ? saidOften(form({ write: end.hold })) : () => {},
+    frequent: logger.isLevelEnabled("info") ? saidOften(held) : () => {},
   });
 }
 
-/** Writes the lines that pino would write, of fields that need no care, at a fraction of the cost. */
-function saidOften(stream: DestinationStream): Log["frequent"] {
+/** Text that JSON writes as it is, and that nothing has to be done about: visible ASCII without quotes and backslashes. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+/**
+ * Writes the lines that pino would write, at a fraction of the cost. A line of plain
+ * texts and numbers, as nearly all of them are, needs no further care.
+ */
+function saidOften({ plain, other }: { readonly plain: DestinationStream; readonly other: DestinationStream }) {
   const isoTime = createIsoTime();
-  return (fields) => stream.write(`{"level":"info","time":"${isoTime()}",${JSON.stringify(fields).slice(1)}\n`);
+  return function say(fields: FlatFields): void {
+    let line = `{"level":"info","time":"${isoTime()}"`;
+    let isPlain = true;
+    for (const name in fields) {
+      const value = fields[name];
+      if (typeof value === "string" && PLAIN.test(value)) line += `,"${name}":"${value}"`;
+      else {
+        line += `,"${name}":${JSON.stringify(value)}`;
+        isPlain &&= typeof value !== "string";
+      }
+    }
+    (isPlain ? plain : other).write(`${line}}\n`);
+  };
 }
 
 /** The time in ISO 8601; many calls end within the same millisecond. */

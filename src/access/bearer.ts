@@ -1,3 +1,4 @@
+/** The credential in the headers of a request, wherever a call is guarded. */
 import { MAX_TOKEN_LENGTH } from "../check/access-token.ts";
 import { invalidField, Refusal } from "../errors.ts";
 
@@ -17,4 +18,15 @@ export function bearerToken(headers: readonly string[]): string {
   if (token.length > MAX_TOKEN_LENGTH)
     throw invalidField("authorization", `must hold at most ${MAX_TOKEN_LENGTH} bytes`);
   return token;
+}
+
+/** Every `authorization` header: Node's `headers` keeps only the first, on HTTP/1 and HTTP/2 alike. */
+export function authorizationHeaders(rawHeaders: readonly string[]): string[] {
+  const values: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    const value = rawHeaders[index + 1];
+    if (name?.length === 13 && name.toLowerCase() === "authorization" && value !== undefined) values.push(value);
+  }
+  return values;
 }

@@ -17,7 +17,7 @@ export class AccessRuleError extends Error {
   override readonly name = "AccessRuleError";
 }
 
-/** What the descriptor of a method says: its rule, or why there is none that could stand. */
+/** What is stated, as for a method by its descriptor: its rule, or why there is none that could stand. */
 export type Reading = { readonly rule: Rule; readonly fault: null } | { readonly rule: null; readonly fault: string };
 
 /** The rule of each method of the services. @throws AccessRuleError that names every method without one that can stand. */
@@ -37,13 +37,17 @@ export function readMethodRules(services: readonly DescService[]): ReadonlyMap<D
 export function readRule(method: DescMethod): Reading {
   try {
     const stated = statedRule(method);
-    if (stated === null) return { rule: null, fault: NO_RULE };
-    const fault = faultOf(stated);
-    return fault === null ? { rule: toRule(stated), fault } : { rule: null, fault };
+    return stated === null ? { rule: null, fault: NO_RULE } : readStated(stated);
   } catch {
     // Somebody else's option of this number, or bytes that are no message.
     return { rule: null, fault: "the access rule cannot be read" };
   }
+}
+
+/** What a stated rule says, wherever it is stated, or what is wrong with it. */
+export function readStated(stated: AccessRule): Reading {
+  const fault = faultOf(stated);
+  return fault === null ? { rule: toRule(stated), fault } : { rule: null, fault };
 }
 
 /** The full name of a method, such as `shop.v1.Shop.Buy`. */

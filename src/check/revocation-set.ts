@@ -68,7 +68,7 @@ export function createRevocationSet(): RevocationSet {
   };
 }
 
-/** Whole seconds, never earlier; at least 1, since 0 means that nothing is there. */
+/** Whole seconds, never earlier; at least 1, since 0 means that nothing is there, and no more than a table can hold. */
 export function expirySeconds(milliseconds: number): number {
-  return Math.max(1, Math.ceil(milliseconds / 1000));
+  return Math.min(2 ** 32 - 1, Math.max(1, Math.ceil(milliseconds / 1000)));
 }

@@ -6,6 +6,7 @@
  * holds the two together.
  */
 import { createHmac, type KeyObject, sign, timingSafeEqual, verify } from "node:crypto";
+import { fromDer, toDer } from "./ecdsa-signature.ts";
 
 /** Algorithms of tokens (RFC 7518 section 3, RFC 8037 section 3.1). */
 export const ALGORITHMS = ["ES256", "EdDSA", "RS256", "HS256"] as const;
@@ -16,8 +17,10 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 /** Whether the signature is one of this key over these bytes. A key of another kind than the algorithm's throws. */
 export function isSignedBy(key: KeyObject, algorithm: Algorithm, data: Uint8Array, signature: Uint8Array): boolean {
   switch (algorithm) {
-    case "ES256":
-      return verify("sha256", data, { key, dsaEncoding: "ieee-p1363" }, signature);
+    case "ES256": {
+      const der = toDer(signature);
+      return der !== null && verify("sha256", data, key, der);
+    }
     case "EdDSA":
       return verify(null, data, key, signature);
     case "RS256":
@@ -36,7 +39,7 @@ export function isSignedBy(key: KeyObject, algorithm: Algorithm, data: Uint8Arra
 export function signatureOf(key: KeyObject, algorithm: Algorithm, data: Uint8Array): Uint8Array | Promise<Uint8Array> {
   switch (algorithm) {
     case "ES256":
-      return sign("sha256", data, { key, dsaEncoding: "ieee-p1363" });
+      return fromDer(sign("sha256", data, key));
     case "EdDSA":
       return sign(null, data, key);
     case "RS256":

@@ -8,19 +8,37 @@ export type TokenCache = {
   readonly delete: (token: string) => void;
 };
 
-/** A {@link TokenCache} of at most `capacity` tokens; the one that was put in first makes room. */
+/** A token, and what it was found to be. */
+type Entry = { readonly token: string; readonly verified: AccessToken };
+
+/** So many characters at the end of a token are looked up; they belong to its signature, and hold 256 bits of it. */
+const TAIL = 43;
+
+/**
+ * A {@link TokenCache} of at most `capacity` tokens; the one that was put in first makes
+ * room. An entry is found by the end of its token and taken only for the whole of it:
+ * to look up a whole token costs more than to compare it with one.
+ */
 export function createTokenCache(capacity: number): TokenCache {
-  const entries = new Map<string, AccessToken>();
+  const entries = new Map<string, Entry>();
+
+  function find(token: string): Entry | undefined {
+    const entry = entries.get(token.slice(-TAIL));
+    return entry?.token === token ? entry : undefined;
+  }
+
   return {
-    get: (token) => entries.get(token),
+    get: (token) => find(token)?.verified,
     set(token, verified) {
-      entries.set(token, verified);
+      entries.set(token.slice(-TAIL), { token, verified });
       if (entries.size <= capacity) return;
       for (const oldest of entries.keys()) {
         entries.delete(oldest);
         return;
       }
     },
-    delete: (token) => void entries.delete(token),
+    delete(token) {
+      if (find(token) !== undefined) entries.delete(token.slice(-TAIL));
+    },
   };
 }

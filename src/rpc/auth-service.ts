@@ -1,12 +1,12 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { bearerToken } from "../access/bearer.ts";
 import type { Login } from "../login/login.ts";
 import type { Logout } from "../login/logout.ts";
 import type { Refresh } from "../login/refresh.ts";
 import type { Signup } from "../users/signup.ts";
 import type { Authorize } from "./authorize.ts";
 import { batchAuthorize } from "./batch-authorize.ts";
-import { bearerToken } from "./bearer.ts";
 import { callKey } from "./call.ts";
 import { fromScope, toRevision, toTokens, toUser } from "./messages.ts";
 

@@ -10,13 +10,17 @@ import type { Knowledge } from "../check/knowledge.ts";
 import { Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { WaitForRevision } from "../revocations/wait-for-revision.ts";
-import { fromRevision, toAuthorizeResponse } from "./messages.ts";
+import { toAuthorizeResponse } from "./decision-message.ts";
+import { fromRevision } from "./messages.ts";
 
 /** What it takes to get an answer through before a deadline, in milliseconds. */
 const ANSWER_MARGIN_MS = 50;
 
-/** Answers one question. @throws Refusal REVISION_UNKNOWN, REVISION_NOT_REACHED, TOO_STALE. */
-export type Authorize = (request: AuthorizeRequest, limits: CallLimits) => Promise<AuthorizeResponse>;
+/** Answers one question, at once unless it has to wait for a revision. @throws Refusal REVISION_UNKNOWN, REVISION_NOT_REACHED, TOO_STALE. */
+export type Authorize = (
+  request: AuthorizeRequest,
+  limits: CallLimits,
+) => AuthorizeResponse | Promise<AuthorizeResponse>;
 
 /** How long a call may go on. */
 export type CallLimits = Pick<HandlerContext, "signal" | "timeoutMs">;
@@ -34,9 +38,14 @@ type AuthorizeDeps = {
 export function createAuthorize(deps: AuthorizeDeps): Authorize {
   const { checker, knowledge, waitForRevision, standardAudience, clock } = deps;
 
-  return async function authorize(request, limits) {
-    const { accessToken, audience, anyRole, allPermissions, minRevision, maxStaleness, maxAuthAge } = request;
-    if (minRevision !== undefined) await waitForRevision(fromRevision(minRevision), whileAnswerable(limits));
+  return function authorize(request, limits) {
+    const { minRevision } = request;
+    if (minRevision === undefined) return decide(request);
+    return waitForRevision(fromRevision(minRevision), whileAnswerable(limits)).then(() => decide(request));
+  };
+
+  function decide(request: AuthorizeRequest): AuthorizeResponse {
+    const { accessToken, audience, anyRole, allPermissions, maxStaleness, maxAuthAge } = request;
     if (maxStaleness !== undefined) refuseStale(durationMs(maxStaleness));
     // Told before the check: what is decided later may only be newer than this.
     const revision = { logId: knowledge.logId(), number: knowledge.revision() };
@@ -45,7 +54,7 @@ export function createAuthorize(deps: AuthorizeDeps): Authorize {
     const rule = { public: false, anyRole, allPermissions, maxAuthAgeMs, freshness: "LOCAL" as const };
     const decision = checker.check({ token: accessToken, audience: audience || standardAudience, rule });
     return toAuthorizeResponse(decision, revision, asOf);
-  };
+  }
 
   /** Never in the future, though a clock may have been put back since. */
   function confirmedAt(): number {

@@ -4,15 +4,17 @@
  * know is refused.
  */
 import { createContextKey, type Interceptor } from "@connectrpc/connect";
+import { bearerToken } from "../access/bearer.ts";
+import { refusalOf } from "../access/refusal-of.ts";
 import type { Checker } from "../check/checker.ts";
-import type { Denied, Principal } from "../check/decision.ts";
+import type { Principal } from "../check/decision.ts";
 import { type Rule, serviceViolationOf } from "../check/rule.ts";
 import { API_KEY_PREFIX, type ServicePrincipal, type ServiceTable } from "../check/service-table.ts";
 import { Refusal } from "../errors.ts";
 import { OWN_AUDIENCE } from "../tokens/audience-policy.ts";
 import { type AccessRules, ANY_SERVICE } from "./access-rules.ts";
-import { bearerToken } from "./bearer.ts";
 import { type Call, callKey } from "./call.ts";
+import { interceptorOf } from "./step.ts";
 
 /** Who calls a guarded RPC. */
 export type Caller =
@@ -32,14 +34,14 @@ export type GuardDeps = {
 
 /** The guard over `rules`. */
 export function createGuard({ rules, checker, services, noteServiceUse }: GuardDeps): Interceptor {
-  async function admit(call: Call, rule: Rule | typeof ANY_SERVICE): Promise<Caller> {
+  function admit(call: Call, rule: Rule | typeof ANY_SERVICE): Caller {
     const token = bearerToken(call.authorization);
     // Whoever sends a credential wants to be judged by it; the certificate speaks for those who send none.
     const certified = token === "" ? certifiedService(call) : null;
     if (certified !== null) return admitService(certified, rule);
     if (rule === ANY_SERVICE || token.startsWith(API_KEY_PREFIX)) return admitService(serviceOf(token), rule);
     const decision = checker.check({ token, audience: OWN_AUDIENCE, rule });
-    if (!decision.granted) throw refusalOf(decision);
+    if (!decision.granted) throw refusalOf(decision, OWN_AUDIENCE);
     return { kind: "user", principal: decision.principal };
   }
 
@@ -56,12 +58,12 @@ export function createGuard({ rules, checker, services, noteServiceUse }: GuardD
 
   function admitService(principal: ServicePrincipal, rule: Rule | typeof ANY_SERVICE): Caller {
     const violation = rule === ANY_SERVICE ? null : serviceViolationOf(rule, principal);
-    if (violation !== null) throw refusalOf(violation);
+    if (violation !== null) throw refusalOf(violation, OWN_AUDIENCE);
     noteServiceUse(principal.serviceId);
     return { kind: "service", principal };
   }
 
-  return (next) => (request) => {
+  return interceptorOf((next) => (request) => {
     const rule = rules.get(request.method);
     if (rule === undefined)
       throw new Refusal("PERMISSION_MISSING", { cause: new Error("a method without an access rule") });
@@ -71,22 +73,14 @@ export function createGuard({ rules, checker, services, noteServiceUse }: GuardD
       bearerToken(call.authorization);
       return next(request);
     }
-    return admit(call, rule).then((caller) => {
-      call.outcome.subject = idOf(caller);
-      request.contextValues.set(callerKey, caller);
-      return next(request);
-    });
-  };
+    const caller = admit(call, rule);
+    call.outcome.subject = idOf(caller);
+    request.contextValues.set(callerKey, caller);
+    return next(request);
+  });
 }
 
 /** The user's or the service's id. */
 export function idOf({ kind, principal }: Caller): string {
   return kind === "user" ? principal.userId : principal.serviceId;
-}
-
-function refusalOf({ reason, missingRoles, missingPermissions }: Denied): Refusal {
-  if (reason === "ROLE_MISSING")
-    return new Refusal(reason, { message: `needs one of the roles ${missingRoles.join(", ")}` });
-  if (reason !== "PERMISSION_MISSING") return new Refusal(reason);
-  return new Refusal(reason, { message: `needs the permission ${missingPermissions.join(", ")}` });
 }

@@ -1,20 +1,17 @@
 /** Records of ours as messages of the contract, and back. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
-  AuthorizeResponseSchema,
   type LoginResponse,
   type LogoutRequest,
   LogoutScope as LogoutScopeEnum,
 } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
-import { DenialReason, NextStep } from "../../gen/sallyport/auth/v1/decision_pb.ts";
 import { type Revision as RevisionMessage, RevisionSchema } from "../../gen/sallyport/auth/v1/revision_pb.ts";
 import { RoleSchema } from "../../gen/sallyport/auth/v1/role_pb.ts";
 import { ServiceCredentialSchema } from "../../gen/sallyport/auth/v1/service_credential_pb.ts";
 import { SessionSchema } from "../../gen/sallyport/auth/v1/session_pb.ts";
 import { SigningKeySchema, SigningKeyState } from "../../gen/sallyport/auth/v1/signing_key_pb.ts";
 import { UserSchema, UserState } from "../../gen/sallyport/auth/v1/user_pb.ts";
-import type { Decision } from "../check/decision.ts";
 import type { LogoutScope } from "../login/logout.ts";
 import type { TokenPair } from "../login/token-pair.ts";
 import type { Revision } from "../revocations/wait-for-revision.ts";
@@ -120,42 +117,4 @@ export function fromRevision({ logId, number }: RevisionMessage): Revision {
 export function fromScope(scope: LogoutRequest["scope"]): LogoutScope {
   if (scope === LogoutScopeEnum.ALL) return "ALL";
   return scope === LogoutScopeEnum.OTHERS ? "OTHERS" : "SESSION";
-}
-
-/** A decision, what it rests on and since when that is known to hold. */
-export function toAuthorizeResponse(decision: Decision, revision: Revision, asOf: number) {
-  return create(AuthorizeResponseSchema, {
-    decision: decision.granted
-      ? { case: "granted", value: toGranted(decision) }
-      : {
-          case: "denied",
-          value: {
-            reason: DenialReason[decision.reason],
-            nextStep: NextStep[decision.nextStep],
-            missingRoles: [...decision.missingRoles],
-            missingPermissions: [...decision.missingPermissions],
-          },
-        },
-    revision: toRevision(revision),
-    asOf: timestampFromMs(asOf),
-  });
-}
-
-type GrantedInit = Extract<
-  NonNullable<MessageInitShape<typeof AuthorizeResponseSchema>["decision"]>,
-  { case: "granted" }
->["value"];
-
-function toGranted({ principal, cacheForMs }: Extract<Decision, { granted: true }>): GrantedInit {
-  return {
-    principal: {
-      userId: principal.userId,
-      username: principal.username,
-      roles: [...principal.roles],
-      sessionId: principal.sessionId,
-      authTime: timestampFromMs(principal.authTime),
-      expiresAt: timestampFromMs(principal.expiresAt),
-    },
-    cacheFor: durationFromMs(cacheForMs),
-  };
 }

@@ -1,18 +1,21 @@
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { callKey } from "./call.ts";
+import { interceptorOf, proceedTo } from "./step.ts";
 
 /** Notes for the request log how the call ended. Streams end later: the adapter tells of those. */
-export const observe: Interceptor = (next) => async (request) => {
+export const observe = interceptorOf((next) => (request) => {
   const { outcome } = request.contextValues.get(callKey);
-  try {
-    const response = await next(request);
-    if (!response.stream) outcome.code = "OK";
-    return response;
-  } catch (error) {
-    outcome.code = codeName(ConnectError.from(error).code);
-    throw error;
-  }
-};
+  return proceedTo(next, request, {
+    answered(response) {
+      if (!response.stream) outcome.code = "OK";
+      return response;
+    },
+    failed(error) {
+      outcome.code = codeName(ConnectError.from(error).code);
+      throw error;
+    },
+  });
+});
 
 /** A status code as gRPC writes it: `NOT_FOUND`. */
 export function codeName(code: Code): string {

@@ -19,6 +19,7 @@ import {
 } from "@opentelemetry/api";
 import { callKey } from "./call.ts";
 import { codeName } from "./observe.ts";
+import { interceptorOf } from "./step.ts";
 
 /** How a call ended: `null` is OK. */
 type End = (error: unknown) => void;
@@ -43,7 +44,7 @@ export function createTracing(): Interceptor {
   const tracer = trace.getTracer("sallyport");
   const beginningOf = rememberBeginnings();
 
-  return (next) => (request) => {
+  return interceptorOf((next) => (request) => {
     if (!isTraced()) return next(request);
     const { method, header, contextValues, signal } = request;
     const isGrpc = header.get("content-type")?.startsWith("application/grpc") ?? false;
@@ -72,7 +73,7 @@ export function createTracing(): Interceptor {
         throw error;
       }
     });
-  };
+  });
 }
 
 /** What the API uses while nobody has registered anything. */

@@ -5,6 +5,7 @@ import { createValidator } from "@bufbuild/protovalidate";
 import type { Interceptor } from "@connectrpc/connect";
 import { type FieldViolation, Refusal } from "../errors.ts";
 import { createPlainlyValid, type PlainlyValid } from "./plainly-valid.ts";
+import { interceptorOf } from "./step.ts";
 
 const validator = createValidator();
 
@@ -28,13 +29,13 @@ export function createValidation(methods: readonly DescMethod[]): Interceptor {
       createPlainlyValid(input, (message) => violationsOf(input, message).length === 0),
     );
   }
-  return (next) => (request) => {
+  return interceptorOf((next) => (request) => {
     if (request.stream) return next({ ...request, message: eachValid(request.method.input, request.message) });
     if (plainlyValid.get(request.method.input)?.(request.message)) return next(request);
     const violations = violationsOf(request.method.input, request.message);
     if (violations.length > 0) throw refusalOf(violations);
     return next(request);
-  };
+  });
 }
 
 /** The messages of a stream, until one is out of bounds. */

@@ -2,6 +2,7 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { ServicePrincipal, ServiceTable } from "../check/service-table.ts";
 import { Refusal } from "../errors.ts";
+import type { Revision } from "../feed/feed-event.ts";
 import { createFeedMessages, type FeedKeys, toStarted } from "../feed/feed-messages.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Feed } from "../revocations/feed.ts";
@@ -24,6 +25,7 @@ type VerifierServiceDeps = {
 export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<typeof VerifierService> {
   const { feed, keys, services, issuer, clock, checkpointMs, maxWatchers } = deps;
   const toMessage = createFeedMessages(keys);
+  let watching = 0;
 
   /** A credential is revoked for good: another of the same name has another id. */
   function confirm({ serviceId, name }: ServicePrincipal): void {
@@ -31,17 +33,26 @@ export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<ty
       throw new Refusal("TOKEN_INVALID", { message: "the credential of this service was revoked" });
   }
 
+  async function* tell(service: ServicePrincipal, after: Revision | null, signal: AbortSignal) {
+    yield toStarted(issuer, checkpointMs, clock.now());
+    let parts = 0;
+    for await (const event of feed.watch(after, () => confirm(service), signal)) {
+      if (event.kind === "snapshot_begin") parts = 0;
+      if (event.kind === "snapshot_sessions" || event.kind === "snapshot_users") parts += 1;
+      yield toMessage(event, parts);
+    }
+  }
+
   return {
     async *watch({ after }, context) {
       const service = serviceOf(context);
-      if (feed.watchers() >= maxWatchers) throw new Refusal("TOO_MANY_WATCHERS", { retryAfterMs: 5000 });
-      yield toStarted(issuer, checkpointMs, clock.now());
-      let parts = 0;
-      const from = after === undefined ? null : fromRevision(after);
-      for await (const event of feed.watch(from, () => confirm(service), context.signal)) {
-        if (event.kind === "snapshot_begin") parts = 0;
-        if (event.kind === "snapshot_sessions" || event.kind === "snapshot_users") parts += 1;
-        yield toMessage(event, parts);
+      if (watching >= maxWatchers) throw new Refusal("TOO_MANY_WATCHERS", { retryAfterMs: 5000 });
+      // Counted from here on, not from the first event: however many come at once, no more than those are let in.
+      watching += 1;
+      try {
+        yield* tell(service, after === undefined ? null : fromRevision(after), context.signal);
+      } finally {
+        watching -= 1;
       }
     },
   };

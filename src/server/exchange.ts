@@ -1,4 +1,5 @@
 /** One request and what became of it. */
+import { authorizationHeaders } from "../access/bearer.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Call } from "../rpc/call.ts";
@@ -45,7 +46,7 @@ export type Arrival = {
   /** `null` if it is gone. */
   readonly connection: Connection | null;
   readonly rawHeaders: readonly string[];
-  readonly response: { readonly writableEnded: boolean; once(event: "close", listener: () => void): unknown };
+  readonly response: { readonly writableEnded: boolean; on(event: "close", listener: () => void): unknown };
   /** Breaks the answer off. */
   readonly cut: () => void;
   /** Lets the connection end with this answer. */
@@ -71,7 +72,7 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
       call: {
         id: random.id("req"),
         peer: connection?.peer ?? "",
-        authorization: authorizationOf(rawHeaders),
+        authorization: authorizationHeaders(rawHeaders),
         certificateService: certifiedService(connection?.certificate ?? null, clock.now()),
         outcome: { code: null, reason: null, subject: null, cause: null },
       },
@@ -101,7 +102,7 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
     // Not every Node tells the answers that are queued behind another when their connection breaks.
     connection?.open.add(open);
     openRequests.enter();
-    response.once("close", open.end);
+    response.on("close", open.end);
     if (isDraining() || connection?.isEnding) beLast();
     return exchange;
   };
@@ -110,15 +111,4 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
 /** An answer that was given in one piece. */
 export function answeredWith(status: number): Answered {
   return { status, header: null, trailer: null, last: null };
-}
-
-/** Every `authorization` header: Node's `headers` keeps only the first, on HTTP/1 and HTTP/2 alike. */
-function authorizationOf(rawHeaders: readonly string[]): string[] {
-  const values: string[] = [];
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    const value = rawHeaders[index + 1];
-    if (name?.length === 13 && name.toLowerCase() === "authorization" && value !== undefined) values.push(value);
-  }
-  return values;
 }

@@ -2,8 +2,8 @@
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { endStreamFlag, errorToJson } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { toConnectError } from "../error-details.ts";
 import { Refusal } from "../errors.ts";
-import { toConnectError } from "../rpc/error-details.ts";
 import type { Protocol } from "./protocol.ts";
 import { answer, answerJson, type ResponseSink, type WireRequest } from "./wire.ts";
 

@@ -13,8 +13,8 @@ export type ResponseSink = {
   statusCode: number;
   readonly headersSent: boolean;
   setHeader(name: string, value: string): unknown;
-  writeHead(status: number, headers: Record<string, string>): unknown;
-  write(chunk: Uint8Array): boolean;
+  writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
+  write(chunk: Uint8Array | string): boolean;
   addTrailers(trailers: Record<string, string>): unknown;
   end(chunk?: Uint8Array | string): unknown;
   once(event: "close" | "drain", listener: () => void): unknown;
@@ -24,9 +24,9 @@ export type ResponseSink = {
 /** An answer in one piece. */
 export type WholeAnswer = {
   readonly status: number;
-  readonly headers: Record<string, string>;
-  /** `null`: none at all. */
-  readonly body: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Bytes, or text in ASCII; `null`: none at all. */
+  readonly body: Uint8Array | string | null;
   /** HTTP trailers; `null` for a protocol that has none. */
   readonly trailers: Record<string, string> | null;
 };
@@ -34,7 +34,7 @@ export type WholeAnswer = {
 /** Takes a request and answers it, now or later. */
 export type RequestHandler = (request: WireRequest, response: WireResponse) => void;
 
-/** The path of a request, without the query, which may hold anything and is never looked at or kept. */
+/** The path of a request, without the query, which may hold anything, is never kept, and counts for `/forward-auth` alone. */
 export function pathOf(request: WireRequest): string {
   const url = request.url ?? "";
   const query = url.indexOf("?");

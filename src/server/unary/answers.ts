@@ -6,27 +6,29 @@ import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { WholeAnswer } from "../wire.ts";
 import type { Encoding } from "./encodings.ts";
-import { toFrame, toWebBody } from "./envelope.ts";
+import { closeFrame, toTrailersFrame } from "./envelope.ts";
 import type { Metadata } from "./seen-by-rpc.ts";
 
 const OK_TRAILERS = { "grpc-status": "0" };
-const OK_WEB_TRAILERS = Buffer.from("grpc-status: 0\r\n");
+const OK_WEB_TRAILERS = toTrailersFrame(Buffer.from("grpc-status: 0\r\n"));
 
-/** The answer of a call that succeeded. */
-export function succeeded(encoding: Encoding, message: Uint8Array, metadata: Metadata): WholeAnswer {
-  const { protocol, contentType } = encoding;
+/** The answer of a call that succeeded. `message`: behind room for its frame, where the protocol has frames. */
+export function succeeded(encoding: Encoding, message: Uint8Array | string, metadata: Metadata): WholeAnswer {
+  const { protocol, contentType, plainHeaders } = encoding;
   const hasMetadata = metadata.header !== null || metadata.trailer !== null;
   if (protocol === "connect") {
     const headers = hasMetadata ? muxed(metadata) : {};
-    return { status: 200, headers: { ...headers, ...sized(contentType, message) }, body: message, trailers: null };
+    const body = typeof message === "string" ? asciiOrBytes(message) : message;
+    return { status: 200, headers: { ...headers, ...sized(contentType, body) }, body, trailers: null };
   }
-  const headers = { ...plain(metadata.header), "content-type": contentType };
+  if (typeof message === "string") throw new TypeError("text has no frame");
+  const headers = metadata.header === null ? plainHeaders : { ...plain(metadata.header), "content-type": contentType };
   if (protocol === "grpc") {
     const trailers = metadata.trailer === null ? OK_TRAILERS : { ...plain(metadata.trailer), ...OK_TRAILERS };
-    return { status: 200, headers, body: toFrame(message), trailers };
+    return { status: 200, headers, body: closeFrame(message), trailers };
   }
   const trailers = metadata.trailer === null ? OK_WEB_TRAILERS : webTrailers(metadata.trailer, null);
-  return { status: 200, headers, body: toWebBody(message, trailers), trailers: null };
+  return { status: 200, headers, body: Buffer.concat([closeFrame(message), trailers]), trailers: null };
 }
 
 /** The answer of a call that failed. */
@@ -49,12 +51,11 @@ export function failed(
     const trailers = plain(setTrailerStatus(new Headers(metadata.trailer ?? undefined), error));
     return { status: 200, headers, body: null, trailers };
   }
-  const body = toWebBody(null, webTrailers(metadata.trailer, error));
-  return { status: 200, headers, body, trailers: null };
+  return { status: 200, headers, body: webTrailers(metadata.trailer, error), trailers: null };
 }
 
 function webTrailers(metadata: Headers | null, error: ConnectError | null): Uint8Array {
-  return trailerSerialize(setTrailerStatus(new Headers(metadata ?? undefined), error ?? undefined));
+  return toTrailersFrame(trailerSerialize(setTrailerStatus(new Headers(metadata ?? undefined), error ?? undefined)));
 }
 
 /** Connect sends trailers as headers (Connect protocol, "Unary-Response"). */
@@ -62,7 +63,12 @@ function muxed({ header, trailer }: Metadata): Record<string, string> {
   return plain(trailerMux(header ?? new Headers(), trailer ?? new Headers()));
 }
 
-function sized(contentType: string, body: Uint8Array): Record<string, string> {
+/** Text goes out in one write with the headers before it, if every character is a byte. */
+function asciiOrBytes(text: string): Uint8Array | string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text);
+}
+
+function sized(contentType: string, body: Uint8Array | string): Record<string, string> {
   return { "content-type": contentType, "content-length": String(body.length) };
 }
 

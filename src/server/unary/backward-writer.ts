@@ -4,8 +4,8 @@ export type BackwardWriter = {
   readonly begin: () => void;
   /** Bytes written so far. */
   readonly length: () => number;
-  /** A copy of what was written. */
-  readonly written: () => Uint8Array;
+  /** A copy of what was written, behind so many bytes that are left free. */
+  readonly written: (room: number) => Buffer;
   /** An unsigned integer below 2^53. */
   readonly varint: (value: number) => void;
   /** An integer of 32 bits, with sign. */
@@ -20,7 +20,7 @@ const FIRST_SIZE = 65_536;
 /** Texts up to this length are looked at character by character: calling out costs more. */
 const SHORT = 64;
 const LONGEST_VARINT = 10;
-const ABOVE_32_BITS = 2 ** 32;
+const ABOVE_31_BITS = 2 ** 31;
 
 /** A {@link BackwardWriter} whose buffer grows as it must. */
 export function createBackwardWriter(): BackwardWriter {
@@ -38,7 +38,7 @@ export function createBackwardWriter(): BackwardWriter {
   }
 
   function varint(value: number): void {
-    if (value < 128) {
+    if (value < 0x80) {
       reserve(1);
       at -= 1;
       buffer[at] = value;
@@ -46,28 +46,36 @@ export function createBackwardWriter(): BackwardWriter {
     }
     reserve(LONGEST_VARINT);
     let size = 1;
-    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
+    for (let bound = 0x80; bound <= value; bound *= 0x80) size += 1;
     at -= size;
+    let index = at;
     let rest = value;
-    for (let index = at; index < at + size - 1; index += 1) {
-      buffer[index] = (rest % 128) + 128;
-      rest = Math.floor(rest / 128);
+    // Above that, the operators on bits would lose some.
+    for (; rest >= ABOVE_31_BITS; rest = Math.floor(rest / 0x80)) {
+      buffer[index] = (rest % 0x80) + 0x80;
+      index += 1;
     }
-    buffer[at + size - 1] = rest;
+    for (; rest >= 0x80; rest >>= 7) {
+      buffer[index] = (rest & 0x7f) | 0x80;
+      index += 1;
+    }
+    buffer[index] = rest;
   }
 
   function varint64(value: bigint): void {
-    if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) varint(Number(value));
-    else {
-      reserve(LONGEST_VARINT);
-      const unsigned = BigInt.asUintN(64, value);
-      const bits = unsigned.toString(2).length;
-      const size = Math.ceil(bits / 7);
-      at -= size;
-      for (let index = 0; index < size; index += 1) {
-        const low = Number((unsigned >> BigInt(7 * index)) & 127n);
-        buffer[at + index] = index === size - 1 ? low : low + 128;
-      }
+    const number = Number(value);
+    if (number >= 0 && number <= Number.MAX_SAFE_INTEGER) {
+      varint(number);
+      return;
+    }
+    reserve(LONGEST_VARINT);
+    const unsigned = BigInt.asUintN(64, value);
+    const bits = unsigned.toString(2).length;
+    const size = Math.ceil(bits / 7);
+    at -= size;
+    for (let index = 0; index < size; index += 1) {
+      const low = Number((unsigned >> BigInt(7 * index)) & 127n);
+      buffer[at + index] = index === size - 1 ? low : low + 128;
     }
   }
 
@@ -89,11 +97,15 @@ export function createBackwardWriter(): BackwardWriter {
       at = buffer.length;
     },
     length: () => buffer.length - at,
-    written: () => Buffer.from(buffer.subarray(at)),
+    written(room) {
+      const copy = Buffer.allocUnsafe(room + buffer.length - at);
+      buffer.copy(copy, room, at);
+      return copy;
+    },
     varint,
     varint64,
     integer(value) {
-      if (value >= 0 && value < ABOVE_32_BITS) varint(value);
+      if (value >= 0) varint(value);
       else varint64(BigInt(value));
     },
     text(value) {

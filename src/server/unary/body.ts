@@ -4,7 +4,7 @@ import { FRAME_PREFIX_BYTES } from "./envelope.ts";
 
 /** What was read of the body of a request. */
 export type Body = {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   /** False if it is none of the common kind. What is to come of it is still unread. */
   readonly isWhole: boolean;
 };
@@ -54,9 +54,12 @@ export function collectBody(source: BodySource, isCommon: IsCommon, done: (body:
   }
 
   function finish(isWhole: boolean): void {
-    source.off("data", take);
-    source.off("end", end);
-    if (!isWhole) source.pause();
+    // After its end nothing comes of it, and nobody needs to stop listening.
+    if (!isWhole) {
+      source.off("data", take);
+      source.off("end", end);
+      source.pause();
+    }
     done({ bytes: held.length === length ? held : held.subarray(0, length), isWhole });
   }
 

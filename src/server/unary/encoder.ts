@@ -11,8 +11,10 @@ import { type DescField, type DescMessage, type Message, ScalarType } from "@buf
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { createBackwardWriter } from "./backward-writer.ts";
 
-/** Puts one field, or all fields of a message, in front of what is written. */
+/** Puts a value in front of what is written. */
 type Put = (value: unknown) => void;
+/** Puts a field of a message there, if the message has it. */
+type PutField = (message: Fields) => void;
 /** A message, by the names of its fields. */
 type Fields = { readonly [name: string]: unknown };
 
@@ -29,18 +31,21 @@ const INTEGERS: ReadonlySet<ScalarType> = new Set([
 
 const writer = createBackwardWriter();
 
+/** The bytes of a message, behind so many that are left free. */
+export type Encode = (message: Message, room: number) => Buffer;
+
 /**
  * An encoder of messages of `desc`. `null` if there is a field in it of a kind that
  * is not planned for: a map, a group, a number of fixed width or with a sign bit of
  * its own, a list of numbers.
  */
-export function createEncoder(desc: DescMessage): ((message: Message) => Uint8Array) | null {
+export function createEncoder(desc: DescMessage): Encode | null {
   const put = planOf(desc, new Map());
   if (put === null) return null;
-  return (message) => {
+  return (message, room) => {
     writer.begin();
     put(message);
-    return writer.written();
+    return writer.written(room);
   };
 }
 
@@ -58,49 +63,54 @@ function planOf(desc: DescMessage, plans: Plans): Put | null {
   if (puts.some((put) => put === null)) return null;
   const all = puts.filter((put) => put !== null);
   plan.put = (value) => {
-    for (const put of all) put(value);
+    const message = fieldsOf(value);
+    for (const put of all) put(message);
   };
   return plan.put;
 }
 
-/** Puts a field, if the message has it. */
-function fieldPlan(field: DescField, plans: Plans): Put | null {
+function fieldPlan(field: DescField, plans: Plans): PutField | null {
   const put = valuePlan(field, plans);
   if (put === null) return null;
   const { localName, oneof } = field;
   if (oneof !== undefined) {
     const group = oneof.localName;
     return (message) => {
-      const chosen = fieldsOf(fieldsOf(message)[group]);
+      const chosen = fieldsOf(message[group]);
       if (chosen.case === localName) put(chosen.value);
     };
   }
   if (field.fieldKind === "list") {
     return (message) => {
-      const items = fieldsOf(message)[localName];
+      const items = message[localName];
       if (!Array.isArray(items)) return;
       for (let index = items.length - 1; index >= 0; index -= 1) put(items[index]);
     };
   }
-  const isAbsent = absenceOf(field);
+  // Without presence of its own, a field at its default is not written (proto3).
+  const hasPresence = field.fieldKind === "message" || field.presence !== FeatureSet_FieldPresence.IMPLICIT;
+  if (!hasPresence && field.scalar === ScalarType.BYTES) {
+    return (message) => {
+      const value = message[localName];
+      if (!(value instanceof Uint8Array) || value.length > 0) put(value);
+    };
+  }
+  const absent = hasPresence ? undefined : ABSENT.get(field.scalar ?? ScalarType.INT32);
   return (message) => {
-    const value = fieldsOf(message)[localName];
-    if (!isAbsent(value)) put(value);
+    const value = message[localName];
+    if (value !== absent) put(value);
   };
 }
 
-/** What a field holds when it is not written. */
-function absenceOf(field: DescField): (value: unknown) => boolean {
-  // Without presence of its own, a field at its default is not written (proto3).
-  const hasPresence = field.fieldKind === "message" || field.presence !== FeatureSet_FieldPresence.IMPLICIT;
-  if (hasPresence) return (value) => value === undefined;
-  return (value) =>
-    value === "" ||
-    value === 0 ||
-    value === 0n ||
-    value === false ||
-    (value instanceof Uint8Array && value.length === 0);
-}
+/** What is not written in a field without presence. */
+const ABSENT: ReadonlyMap<ScalarType, unknown> = new Map<ScalarType, unknown>([
+  [ScalarType.STRING, ""],
+  [ScalarType.BOOL, false],
+  [ScalarType.INT32, 0],
+  [ScalarType.UINT32, 0],
+  [ScalarType.INT64, 0n],
+  [ScalarType.UINT64, 0n],
+]);
 
 /** Puts a value with its tag. */
 function valuePlan(field: DescField, plans: Plans): Put | null {

@@ -1,5 +1,6 @@
 /** Content types of unary calls that the lean adapter takes; any other spelling is left to the library. */
 import type { Protocol } from "../protocol.ts";
+import { FRAME_PREFIX_BYTES } from "./envelope.ts";
 
 /** How a call is written. */
 export type Encoding = {
@@ -7,6 +8,10 @@ export type Encoding = {
   readonly isBinary: boolean;
   /** Content type of the answer. */
   readonly contentType: string;
+  /** The headers of an answer for which nobody has set any more. */
+  readonly plainHeaders: Readonly<Record<string, string>>;
+  /** Bytes in front of a message. */
+  readonly room: number;
   /** Request header that names the compression of the body. */
   readonly compressionHeader: "grpc-encoding" | "content-encoding";
 };
@@ -15,24 +20,32 @@ const GRPC: Encoding = {
   protocol: "grpc",
   isBinary: true,
   contentType: "application/grpc+proto",
+  plainHeaders: { "content-type": "application/grpc+proto" },
+  room: FRAME_PREFIX_BYTES,
   compressionHeader: "grpc-encoding",
 };
 const GRPC_WEB: Encoding = {
   protocol: "grpc-web",
   isBinary: true,
   contentType: "application/grpc-web+proto",
+  plainHeaders: { "content-type": "application/grpc-web+proto" },
+  room: FRAME_PREFIX_BYTES,
   compressionHeader: "grpc-encoding",
 };
 const CONNECT_BINARY: Encoding = {
   protocol: "connect",
   isBinary: true,
   contentType: "application/proto",
+  plainHeaders: { "content-type": "application/proto" },
+  room: 0,
   compressionHeader: "content-encoding",
 };
 const CONNECT_JSON: Encoding = {
   protocol: "connect",
   isBinary: false,
   contentType: "application/json",
+  plainHeaders: { "content-type": "application/json" },
+  room: 0,
   compressionHeader: "content-encoding",
 };
 

@@ -6,24 +6,24 @@ export const FRAME_PREFIX_BYTES = 5;
 const TRAILERS = 0x80;
 
 /** The message in a body that is exactly one frame without compression; `null` for any other. */
-export function openFrame(body: Uint8Array): Uint8Array | null {
+export function openFrame(body: Buffer): Buffer | null {
   if (body.length < FRAME_PREFIX_BYTES || body[0] !== 0) return null;
-  const length = new DataView(body.buffer, body.byteOffset).getUint32(1);
+  const length = body.readUInt32BE(1);
   return body.length === FRAME_PREFIX_BYTES + length ? body.subarray(FRAME_PREFIX_BYTES) : null;
 }
 
-/** A message in a frame. */
-export function toFrame(message: Uint8Array): Uint8Array {
-  const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + message.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, FRAME_PREFIX_BYTES);
+/** Writes flags and length into the room in front of a message. */
+export function closeFrame(frame: Uint8Array, flags = 0): Uint8Array {
+  const length = frame.length - FRAME_PREFIX_BYTES;
+  frame[0] = flags;
+  frame[1] = length >>> 24;
+  frame[2] = length >>> 16;
+  frame[3] = length >>> 8;
+  frame[4] = length;
   return frame;
 }
 
-/** A message, if there is one, and trailers after it: the body of a gRPC-Web answer. */
-export function toWebBody(message: Uint8Array | null, trailers: Uint8Array): Uint8Array {
-  const frame = Buffer.from(toFrame(trailers));
-  frame[0] = TRAILERS;
-  return message === null ? frame : Buffer.concat([toFrame(message), frame]);
+/** Trailers in a frame, as gRPC-Web ends its answers. */
+export function toTrailersFrame(trailers: Uint8Array): Uint8Array {
+  return closeFrame(Buffer.concat([Buffer.alloc(FRAME_PREFIX_BYTES), trailers]), TRAILERS);
 }

@@ -1,9 +1,9 @@
 /** The library's answer to a unary call, in one piece. */
 import { Code, type ContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { toConnectError } from "../../error-details.ts";
 import { REASONS, type Refusal } from "../../errors.ts";
 import { callKey } from "../../rpc/call.ts";
-import { toConnectError } from "../../rpc/error-details.ts";
 import { codeName } from "../../rpc/observe.ts";
 import { type Answered, answeredWith } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";

@@ -16,7 +16,10 @@ export type UnaryCall = {
   readonly toUrl: () => string;
   /** Makes the request's headers. */
   readonly toHeaders: () => Headers;
-  readonly signal: AbortSignal;
+  /** Makes the signal that tells of the end. */
+  readonly toSignal: () => AbortSignal;
+  /** Whether that has aborted, or would have. */
+  readonly isOver: () => boolean;
   /** What is left of the deadline, in milliseconds. */
   readonly timeoutMs: () => number;
   readonly values: ContextValues;
@@ -31,7 +34,6 @@ export class SeenRequest implements UnaryRequest {
   readonly requestMethod = "POST";
   readonly method: DescMethodUnary;
   readonly message: Message;
-  readonly signal: AbortSignal;
   readonly contextValues: ContextValues;
   readonly #call: UnaryCall;
   #header: Headers | null = null;
@@ -39,7 +41,6 @@ export class SeenRequest implements UnaryRequest {
   constructor(method: DescMethodUnary, call: UnaryCall) {
     this.method = method;
     this.message = call.message;
-    this.signal = call.signal;
     this.contextValues = call.values;
     this.#call = call;
   }
@@ -50,6 +51,15 @@ export class SeenRequest implements UnaryRequest {
 
   get url(): string {
     return this.#call.toUrl();
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.toSignal();
+  }
+
+  /** Whether the signal has aborted; told without making one. */
+  get isOver(): boolean {
+    return this.#call.isOver();
   }
 
   get header(): Headers {

@@ -8,50 +8,14 @@
  * whose words are then the only ones.
  */
 import type { IncomingHttpHeaders } from "node:http2";
-import type { Message } from "@bufbuild/protobuf";
-import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { LIMITS } from "../../config.ts";
-import { callKey } from "../../rpc/call.ts";
 import { deadlineOf } from "../deadline.ts";
-import { answeredWith, type Exchange } from "../exchange.ts";
-import { type BodySource, readBody } from "../request-body.ts";
-import type { WholeAnswer } from "../wire.ts";
-import { failed, succeeded } from "./answers.ts";
-import { type Body, collectBody, isBareMessage, isOneFrame } from "./body.ts";
-import { type Codec, createCodecs, type JsonOptions } from "./codec.ts";
+import { createCodecs, type JsonOptions } from "./codec.ts";
+import { createDeadlines } from "./deadlines.ts";
 import { ENCODINGS, type Encoding } from "./encodings.ts";
-import { openFrame } from "./envelope.ts";
-import { answerByLibrary, type Outgoing } from "./library-answer.ts";
-import type { Metadata } from "./seen-by-rpc.ts";
+import { runUnary, type UnaryInbound, type UnaryRoute } from "./unary-call.ts";
 import type { UnaryMethod } from "./unary-method.ts";
-
-/** How a request is to be run. */
-export type UnaryRoute = {
-  readonly rpc: UnaryMethod;
-  readonly codec: Codec;
-  readonly encoding: Encoding;
-  /** The library's handler of the same RPC. */
-  readonly handler: UniversalHandler;
-  /** How long the call may take, in milliseconds. */
-  readonly deadlineMs: number;
-};
-
-/** A request on its way to its RPC. */
-export type UnaryInbound = {
-  readonly route: UnaryRoute;
-  readonly exchange: Exchange;
-  readonly httpVersion: string;
-  /** Makes the request's URL. */
-  readonly toUrl: () => string;
-  /** Makes the request's headers. */
-  readonly toHeaders: () => Headers;
-  readonly source: BodySource;
-  /** Sends the answer. Called once, unless the client goes away. */
-  readonly send: (answer: WholeAnswer) => void;
-  /** Breaks off an answer that the client does not take. */
-  readonly breakOff: () => void;
-};
 
 /** Takes unary calls. */
 export type UnaryAdapter = {
@@ -76,6 +40,7 @@ export function createUnaryAdapter({ unary, handlers, jsonOptions }: UnaryAdapte
     }),
   );
   const isHost = createHostCheck();
+  const deadlines = createDeadlines();
   return {
     route(path, headers, isHttp2) {
       const found = rpcs.get(path);
@@ -87,7 +52,7 @@ export function createUnaryAdapter({ unary, handlers, jsonOptions }: UnaryAdapte
       const { rpc, handler, codecs } = found;
       return { rpc, handler, codec: encoding.isBinary ? codecs.binary : codecs.json, encoding, deadlineMs };
     },
-    run,
+    run: (inbound) => runUnary(inbound, deadlines),
   };
 }
 
@@ -117,127 +82,4 @@ function isOrdinary(
   if (isHttp2 && headers.expect !== undefined) return false;
   const size = headers["content-length"];
   return size === undefined || Number(size) <= LIMITS.requestBytes;
-}
-
-function run(inbound: UnaryInbound): void {
-  const { route, exchange, source } = inbound;
-  const { deadlineMs, encoding } = route;
-  const endsAt = performance.now() + deadlineMs;
-  const abort = new AbortController();
-  /** The body is read, or is not waited for any longer. */
-  let isAnswering = false;
-  // A call without any time is over before it begins.
-  if (deadlineMs <= 0) abort.abort(tooLate());
-
-  const timer = setTimeout(() => {
-    abort.abort(tooLate());
-    // The client has given up, and will not take what is left of the answer.
-    if (exchange.answered !== null) inbound.breakOff();
-    else answer(() => byLibrary(failingBody(abort.signal)));
-  }, deadlineMs);
-  exchange.onOver = () => {
-    clearTimeout(timer);
-    if (exchange.answered === null) abort.abort(new ConnectError("the client went away", Code.Canceled));
-  };
-  collectBody(source, encoding.protocol === "connect" ? isBareMessage : isOneFrame, (body) =>
-    answer(() => answerBody(body)),
-  );
-
-  function answer(make: () => Promise<Outgoing>): void {
-    if (isAnswering) return;
-    isAnswering = true;
-    make().catch(toFault).then(deliver);
-  }
-
-  /** Nobody waits for what is thrown here, so nothing may be. */
-  function deliver({ answer, answered }: Outgoing): void {
-    if (exchange.over) return;
-    exchange.answered = answered;
-    try {
-      inbound.send(answer);
-    } catch (fault) {
-      toFault(fault);
-      inbound.breakOff();
-    }
-  }
-
-  async function answerBody(body: Body): Promise<Outgoing> {
-    const message = body.isWhole ? readMessage(route, body.bytes) : null;
-    return message === null ? byLibrary(restored(body)) : answerMessage(message);
-  }
-
-  /** The body as it came and comes. */
-  async function* restored({ bytes, isWhole }: Body): AsyncGenerator<Uint8Array> {
-    if (bytes.length > 0) yield bytes;
-    if (!isWhole) yield* readBody(source, abort.signal);
-  }
-
-  async function answerMessage(message: Message): Promise<Outgoing> {
-    const metadata: Metadata = { header: null, trailer: null };
-    const { toUrl, toHeaders } = inbound;
-    const values = createContextValues().set(callKey, exchange.call);
-    // Whole milliseconds, as timers want them.
-    const timeoutMs = () => Math.ceil(endsAt - performance.now());
-    const call = { message, protocol: encoding.protocol, toUrl, toHeaders, signal: abort.signal, timeoutMs, values };
-    try {
-      const response = await route.rpc.run(call, metadata);
-      return outgoing(succeeded(encoding, route.codec.serialize(response), metadata));
-    } catch (error) {
-      return outgoing(failed(encoding, toStatus(error), metadata));
-    }
-  }
-
-  function byLibrary(body: AsyncIterable<Uint8Array>): Promise<Outgoing> {
-    return answerByLibrary({
-      handler: route.handler,
-      protocol: encoding.protocol,
-      request: {
-        httpVersion: inbound.httpVersion,
-        method: "POST",
-        url: inbound.toUrl(),
-        header: inbound.toHeaders(),
-        body,
-        signal: abort.signal,
-        contextValues: createContextValues().set(callKey, exchange.call),
-      },
-    });
-  }
-
-  function toFault(fault: unknown): Outgoing {
-    exchange.call.outcome.code = "INTERNAL";
-    exchange.call.outcome.cause ??= fault;
-    return outgoing(failed(encoding, new ConnectError("internal error", Code.Internal), NO_METADATA));
-  }
-}
-
-const NO_METADATA: Metadata = { header: null, trailer: null };
-
-function outgoing(answer: WholeAnswer): Outgoing {
-  return { answer, answered: answeredWith(answer.status) };
-}
-
-/** The message in a body, or `null` if it is anything but one message that can be read. */
-function readMessage({ encoding, codec }: UnaryRoute, body: Uint8Array): Message | null {
-  const bytes = encoding.protocol === "connect" ? body : openFrame(body);
-  if (bytes === null || bytes.length > LIMITS.requestBytes) return null;
-  try {
-    return codec.parse(bytes);
-  } catch {
-    return null;
-  }
-}
-
-/** A body of which no more comes. */
-async function* failingBody({ reason }: AbortSignal): AsyncGenerator<Uint8Array> {
-  yield* [];
-  throw reason;
-}
-
-/** The interceptors have put whatever was thrown into a status; what is thrown after them is a fault of ours. */
-function toStatus(error: unknown): ConnectError {
-  return error instanceof ConnectError ? error : new ConnectError("internal error", Code.Internal);
-}
-
-function tooLate(): ConnectError {
-  return new ConnectError("the deadline passed before the request was complete", Code.DeadlineExceeded);
 }

@@ -3,7 +3,7 @@ import type { Exchange } from "../exchange.ts";
 import { endEarly } from "../request-body.ts";
 import type { WholeAnswer } from "../wire.ts";
 import { toHeaders } from "./request-headers.ts";
-import type { UnaryInbound, UnaryRoute } from "./unary-adapter.ts";
+import type { UnaryInbound, UnaryRoute } from "./unary-call.ts";
 
 /** A stream of HTTP/2 that carries a unary call. */
 export type UnaryStream = {
@@ -32,14 +32,24 @@ export function fromHttp2(route: UnaryRoute, exchange: Exchange, from: UnaryStre
 
 function send({ status, headers, body, trailers }: WholeAnswer, { stream, common, lingerMs }: UnaryStream): void {
   if (stream.closed || stream.destroyed) return;
-  stream.respond({ ":status": status, ...common, ...headers }, { waitForTrailers: trailers !== null });
-  if (trailers !== null) stream.once("wantTrailers", () => sendTrailers(stream, trailers));
+  stream.respond(listOf(status, common, headers), { waitForTrailers: trailers !== null });
+  if (trailers !== null) stream.on("wantTrailers", () => sendTrailers(stream, trailers));
   stream.end(body ?? undefined);
   if (stream.readableEnded) return;
   // Left by a read that was given up; it would keep the rest from being dropped.
   stream.removeAllListeners("readable");
   endEarly(stream, { source: stream, response: stream, lingerMs });
 }
+
+/** Names and values in turn: Node would take an object apart again. Where both name a header, the answer's own counts. */
+function listOf(status: number, common: Headers, headers: Headers): readonly string[] {
+  const list = [":status", String(status)];
+  for (const name in headers) list.push(name, headers[name] ?? "");
+  for (const name in common) if (!(name in headers)) list.push(name, common[name] ?? "");
+  return list;
+}
+
+type Headers = Readonly<Record<string, string>>;
 
 /** Nobody waits for what is thrown here, so nothing may be. */
 function sendTrailers(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>): void {

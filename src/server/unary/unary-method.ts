@@ -11,14 +11,15 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
+import { type Proceed, type StepRequest, type StepResponse, stepOf } from "../../rpc/step.ts";
 import { type Metadata, SeenContext, SeenRequest, SeenResponse, type UnaryCall } from "./seen-by-rpc.ts";
 
-/** A unary RPC behind its interceptors. A refused call rejects; what metadata it had is in `metadata`. */
+/** A unary RPC behind its interceptors. A refused call throws or rejects; what metadata it had is in `metadata`. */
 export type UnaryMethod = {
   /** `package.Service/Method`. */
   readonly name: string;
   readonly method: DescMethodUnary;
-  readonly run: (call: UnaryCall, metadata: Metadata) => Promise<Message>;
+  readonly run: (call: UnaryCall, metadata: Metadata) => Message | Promise<Message>;
 };
 
 /** Runs an RPC, whatever its messages are. */
@@ -65,39 +66,42 @@ function compose(
   implementation: Implementation,
   interceptors: readonly Interceptor[],
 ): UnaryMethod {
-  async function innermost(request: UnaryRequest): Promise<UnaryResponse> {
-    const behind = behindOf(request);
-    const answered = await implementation(
-      request.message,
-      new SeenContext(whole(request), behind.call, behind.metadata),
-    );
-    return new SeenResponse(method, toMessage(method, answered), behind.metadata);
+  function innermost(request: StepRequest): StepResponse | Promise<StepResponse> {
+    if (request.stream) throw new Error("not a stream");
+    const { call, metadata } = behindOf(request);
+    const answered = implementation(request.message, new SeenContext(whole(request), call, metadata));
+    const respond = (answer: unknown) => new SeenResponse(method, toMessage(method, answer), metadata);
+    return answered instanceof Promise ? answered.then(respond) : respond(answered);
   }
 
-  type Step = Parameters<Interceptor>[0];
-  const chain = interceptors.reduceRight<Step>(
-    (next, interceptor) => {
-      const step = interceptor(next);
-      return async (request) => {
-        if (request.stream) return step(request);
-        const seen = whole(request);
-        const response = await step(seen);
-        return response.stream || response instanceof SeenResponse ? response : wholeAnswer(response, behindOf(seen));
-      };
-    },
-    (request) => (request.stream ? Promise.reject(new Error("not a stream")) : innermost(request)),
-  );
+  const chain = interceptors.reduceRight<Proceed>((next, interceptor) => {
+    const step = stepOf(interceptor);
+    return step === null ? foreign(interceptor, next) : step(next);
+  }, innermost);
 
   return {
     name: `${method.parent.typeName}/${method.name}`,
     method,
-    async run(call, metadata) {
+    run(call, metadata) {
       call.values.set(behindKey, { call, metadata });
-      const response = await chain(new SeenRequest(method, call));
-      if (response.stream) throw new Error(`${method.name} was answered by a stream`);
-      return response.message;
+      const response = chain(new SeenRequest(method, call));
+      return response instanceof Promise ? response.then(messageOf) : messageOf(response);
     },
   };
+}
+
+/** An interceptor that is no step of ours: it is promised its answer, and may hand on copies. */
+function foreign(interceptor: Interceptor, next: Proceed): Proceed {
+  const intercept = interceptor(async (request) => next(request.stream ? request : whole(request)));
+  return async (request) => {
+    const response = await intercept(request);
+    return response.stream || response instanceof SeenResponse ? response : wholeAnswer(response, behindOf(request));
+  };
+}
+
+function messageOf(response: StepResponse): Message {
+  if (response.stream) throw new Error(`${response.method.name} was answered by a stream`);
+  return response.message;
 }
 
 /** An interceptor may answer with metadata of its own; a copy that it made of the answer has none, and means what there was. */
@@ -113,11 +117,12 @@ function whole(request: UnaryRequest): UnaryRequest {
   if (request instanceof SeenRequest) return request;
   const { call } = behindOf(request);
   const { method, message, contextValues, signal, header = call.toHeaders() }: Partial<UnaryRequest> = request;
-  const replaced = { message: message ?? call.message, signal: signal ?? call.signal, toHeaders: () => header };
+  const ending = signal === undefined ? null : { toSignal: () => signal, isOver: () => signal.aborted };
+  const replaced = { message: message ?? call.message, toHeaders: () => header, ...ending };
   return new SeenRequest(method ?? request.method, { ...call, ...replaced, values: contextValues ?? call.values });
 }
 
-function behindOf(request: UnaryRequest): Behind {
+function behindOf(request: Pick<UnaryRequest, "contextValues">): Behind {
   const behind = request.contextValues.get(behindKey);
   if (behind === null) throw new Error("an interceptor has replaced the context values");
   return behind;

@@ -24,8 +24,6 @@ import {
 import { cutRequests, cutResponses, unlessAborted } from "./cut-stream.ts";
 
 export { AccessRuleError } from "../../access/method-rules.ts";
-export type { Denied, Principal } from "../../check/decision.ts";
-export { VerifierUnavailable } from "../api.ts";
 export type { GuardOptions } from "../guard/admission.ts";
 export type { Report } from "../guard/report.ts";
 

@@ -8,8 +8,6 @@ import { createAdmission, type GuardOptions } from "../guard/admission.ts";
 import { guardedCall, type Known } from "./guarded-call.ts";
 
 export { AccessRuleError } from "../../access/method-rules.ts";
-export type { Denied, Principal } from "../../check/decision.ts";
-export { VerifierUnavailable } from "../api.ts";
 export type { GuardOptions } from "../guard/admission.ts";
 export type { Report } from "../guard/report.ts";
 export { readServices } from "./read-services.ts";

@@ -5,8 +5,8 @@
 
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { REASONS, type Reason, type Refusal } from "../errors.ts";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
+import { REASONS, type Reason, type Refusal } from "./errors.ts";
 
 /** Who defines the reasons in `ErrorInfo`. */
 export const ERROR_DOMAIN = "sallyport";

@@ -1,0 +1,49 @@
+/**
+ * One timer for the deadlines of all calls. Nearly every call is over long before its
+ * deadline, and a timer of its own for each would be set for nothing.
+ */
+
+/** A call that has a deadline. */
+export type Due = { readonly endsAt: number; readonly expire: () => void };
+
+/** Calls that are not over. Times are milliseconds by `performance.now`. */
+export type Deadlines = {
+  /** Calls `expire` at the deadline, unless the call is removed before. */
+  readonly add: (due: Due) => void;
+  /** The call is over. */
+  readonly remove: (due: Due) => void;
+};
+
+/** Deadlines of nobody. */
+export function createDeadlines(): Deadlines {
+  const open = new Set<Due>();
+  let timer: NodeJS.Timeout | null = null;
+  let wakesAt = Number.POSITIVE_INFINITY;
+
+  function wakeAt(endsAt: number): void {
+    if (timer !== null) clearTimeout(timer);
+    wakesAt = endsAt;
+    // What is open keeps the process alive by its connection.
+    timer = setTimeout(wake, Math.ceil(endsAt - performance.now())).unref();
+  }
+
+  function wake(): void {
+    timer = null;
+    wakesAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const due of open) {
+      if (due.endsAt > now) next = Math.min(next, due.endsAt);
+      else if (open.delete(due)) due.expire();
+    }
+    if (next < wakesAt) wakeAt(next);
+  }
+
+  return {
+    add(due) {
+      open.add(due);
+      if (due.endsAt < wakesAt) wakeAt(due.endsAt);
+    },
+    remove: (due) => void open.delete(due),
+  };
+}
