@@ -7,8 +7,11 @@ import { AccountService } from "../gen/sallyport/auth/v1/account_service_pb.ts";
 import { AdminService } from "../gen/sallyport/auth/v1/admin_service_pb.ts";
 import { AuthService } from "../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { VerifierService } from "../gen/sallyport/auth/v1/verifier_service_pb.ts";
+import type { Checker } from "./check/checker.ts";
 import { LIMITS } from "./config.ts";
 import { type Core, type CoreDeps, openCore } from "./core.ts";
+import { createIsService } from "./forward-auth/asking-service.ts";
+import { createForwardAuth } from "./forward-auth/forward-auth.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { createReadiness } from "./readiness.ts";
 import { USER } from "./roles/built-in.ts";
@@ -26,7 +29,7 @@ import { createServer } from "./server/server.ts";
 import { openTlsFiles } from "./server/tls.ts";
 import { newestAuditTime } from "./store/queries/audit.ts";
 import { countedDecisions } from "./telemetry/event-counters.ts";
-import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
 import { createMetricsListener } from "./telemetry/metrics-listener.ts";
 import { readVersion } from "./version.ts";
 
@@ -68,9 +71,10 @@ export async function createApp(deps: CoreDeps): Promise<App> {
     log,
   });
   const { isReady } = readiness;
-  metrics?.show({ hashQueue: core.hashQueue, knowledge: core.knowledge, isReady, clock });
+  metrics?.show({ hashQueue: core.hashQueue, knowledge: core.knowledge, watchers: core.feed.watchers, isReady, clock });
   const metricsPort =
     metrics && config.metricsAddress && createMetricsListener(config.metricsAddress, metrics.exposition);
+  const check = metrics === null ? core.checker.check : countedDecisions(core.checker.check, metrics.noteDecision);
   const server = createServer({
     config,
     tlsFiles,
@@ -78,7 +82,7 @@ export async function createApp(deps: CoreDeps): Promise<App> {
     clock,
     random,
     version,
-    routes: routesOf(core, deps, metrics),
+    routes: routesOf(core, deps, check),
     interceptors: createInterceptors({
       rules,
       checker: core.checker,
@@ -88,6 +92,7 @@ export async function createApp(deps: CoreDeps): Promise<App> {
     services: SERVICES,
     jwks: core.keys.jwks,
     isReady,
+    forwardAuth: forwardAuthOf(core, deps, check),
     meter: metrics?.requests ?? null,
     metrics: metrics && metricsPort === null ? metrics.exposition : null,
   });
@@ -111,13 +116,27 @@ export async function createApp(deps: CoreDeps): Promise<App> {
   };
 }
 
-function routesOf(core: Core, { clock, config }: CoreDeps, metrics: Metrics | null) {
-  const { store, knowledge, pageTokens, checker, waitForRevision, standardAudience } = core;
+function forwardAuthOf(core: Core, { clock, config, log }: CoreDeps, check: Checker["check"]) {
+  const { knowledge, serviceUse, standardAudience } = core;
+  const isService = createIsService({ services: knowledge.services, noteServiceUse: serviceUse.note });
+  return createForwardAuth({
+    check,
+    isService: config.authorizeCallers === "services" ? isService : null,
+    audiences: config.audiences,
+    standardAudience,
+    asOf: knowledge.asOf,
+    stalenessBoundMs: LIMITS.stalenessBoundMs,
+    clock,
+    log,
+  });
+}
+
+function routesOf(core: Core, { clock, config }: CoreDeps, check: Checker["check"]) {
+  const { store, knowledge, pageTokens, waitForRevision, standardAudience } = core;
   const { signup, login, refresh, logout, revokeOwnSession } = core;
   const { createUser, assignRoles, accountState, userSessions, roleDefinitions, services } = core;
   const { rotateKeys, withdrawKey, rewrapKeys } = core;
   const { read } = store;
-  const check = metrics === null ? checker.check : countedDecisions(checker.check, metrics.noteDecision);
   const revisionOf = createRevisionOf(knowledge);
   const authorize = createAuthorize({ checker: { check }, knowledge, waitForRevision, standardAudience, clock });
   return (router: ConnectRouter): void => {
@@ -131,7 +150,7 @@ function routesOf(core: Core, { clock, config }: CoreDeps, metrics: Metrics | nu
         services: knowledge.services,
         issuer: config.issuer,
         clock,
-        checkpointMs: LIMITS.checkpointMs,
+        checkpointMs: core.checkpointMs,
         maxWatchers: BOUNDS.feedWatchers,
       }),
     );

@@ -24,6 +24,7 @@ export type Feed = {
    * WATCHER_TOO_SLOW.
    */
   readonly watch: (after: Revision | null, confirm: () => void, signal: AbortSignal) => AsyncIterable<FeedEvent>;
+  /** Calls that are being told. */
   readonly watchers: () => number;
 };
 

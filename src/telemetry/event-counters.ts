@@ -6,7 +6,7 @@ import { createTallies, type Tally } from "./tally.ts";
 
 /** Counts what happened. */
 export type EventCounters = {
-  /** An answer of `Authorize`, or to one item of a batch. */
+  /** An answer of `Authorize`, to one item of a batch, or to a proxy. */
   readonly noteDecision: (decision: Decision) => void;
   /** An event that is on record. */
   readonly noteEvent: (kind: AuditKind) => void;
@@ -38,7 +38,7 @@ const REFRESH_CASES = {
 export function createEventCounters(registry: Registry): EventCounters {
   const decision = createTallies(registry, {
     name: "sallyport_decisions_total",
-    help: "Answers of Authorize and BatchAuthorize, granted or denied, with the reason of a denial.",
+    help: "Answers of Authorize, BatchAuthorize and /forward-auth, granted or denied, with the reason of a denial.",
     labelNames: ["decision", "reason"],
   });
   const refresh = createTallies(registry, {

@@ -7,13 +7,15 @@ import type { Permits } from "../lib/permits.ts";
 export type InstanceState = {
   readonly hashQueue: Pick<Permits, "running" | "waiting" | "refused">;
   readonly knowledge: Pick<Knowledge, "revision" | "asOf" | "revocations">;
+  /** Calls that watch the revocation feed. */
+  readonly watchers: () => number;
   readonly isReady: () => boolean;
   readonly clock: Clock;
 };
 
 /** Shows the state of an instance in `registry`. */
 export function addInstanceGauges(registry: Registry, state: InstanceState): void {
-  const { hashQueue, knowledge, isReady, clock } = state;
+  const { hashQueue, knowledge, watchers, isReady, clock } = state;
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
@@ -36,6 +38,7 @@ export function addInstanceGauges(registry: Registry, state: InstanceState): voi
     () => (clock.now() - knowledge.asOf()) / 1000,
   );
   gauge("sallyport_revocations_held", "Ended sessions and raised epochs in memory.", knowledge.revocations.size);
+  gauge("sallyport_feed_watchers", "Calls of VerifierService.Watch that are open.", watchers);
   new Counter({
     name: "sallyport_password_hashes_refused_total",
     help: "Password hashes that were refused because the queue was full.",

@@ -8,11 +8,13 @@ import { codeName } from "../../src/rpc/observe.ts";
 import { CODES } from "../../src/telemetry/request-meter.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
+import { eventually } from "../support/eventually.ts";
 import { METHODS } from "../support/methods.ts";
 import { scrape } from "../support/metrics.ts";
-import { logIn, passwordOf, signUp, welcome } from "../support/people.ts";
+import { logIn, passwordOf, signUp, welcome, welcomeAdmin } from "../support/people.ts";
 import { generationOf, newAttempt, refresh, refreshChain } from "../support/refreshing.ts";
 import { refusalOf } from "../support/refusals.ts";
+import { serviceKey, watch } from "../support/watching.ts";
 
 /** One hash at a time and sixteen waiting, each slow enough that sixty find the queue full. */
 const SLOW_HASHES = {
@@ -158,6 +160,17 @@ describe("The state of the instance", () => {
     expect(after.value("sallyport_revocations_held")).toBe(1);
     expect(after.value("sallyport_log_as_of_age_seconds")).toBe(0);
     expect(after.value("sallyport_ready")).toBe(1);
+  });
+
+  it("shows how many watch the revocation feed", async () => {
+    const admin = await welcomeAdmin(app);
+    const key = await serviceKey(admin, "orders");
+    await watch(app, key, async ({ case: kind }) => {
+      if (kind !== "checkpoint") return false;
+      expect((await look()).value("sallyport_feed_watchers")).toBe(1);
+      return true;
+    });
+    await eventually(async () => (await look()).value("sallyport_feed_watchers")).toBe(0);
   });
 
   it("shows the hash queue while it is full, and counts whoever finds it so", async () => {
