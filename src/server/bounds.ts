@@ -17,8 +17,18 @@ export const BOUNDS = {
   sessionMegabytes: 10,
   /** Memory of an HTTP/2 client's header names and values, in bytes, from which it may abbreviate the next ones. */
   headerTableBytes: 4096,
-  /** Streams that an HTTP/2 client may reset in one go: all that it may have open, twice over (CVE-2023-44487). */
-  streamResetBurst: 500,
+  /**
+   * Streams of one HTTP/2 client that are begun in one turn of the event loop; more wait for the next one. Others get
+   * their turn in between, and nothing is done for what the same packet takes back.
+   */
+  streamsPerTurn: 32,
+  /** Connections that wait to begin an HTTP/2 session, each with some 64 KB unread; more are closed. */
+  waitingSessions: 256,
+  /**
+   * Streams that an HTTP/2 client may reset in one go: all that it may have open, as a browser does when its page is left
+   * (CVE-2023-44487).
+   */
+  streamResetBurst: 250,
   /** Streams that it may go on to reset each second. Who resets more loses the session. */
   streamResetsPerSecond: 33,
   /** Streams that an HTTP/2 client may open beyond the bound, over the life of its session. */
@@ -48,6 +58,12 @@ export const BOUNDS = {
   /** Open `VerifierService.Watch` streams; more get RESOURCE_EXHAUSTED. */
   feedWatchers: 10_000,
 } as const;
+
+/**
+ * How an address begins HTTP/2 sessions after some were cut off. To read what gets a session cut off takes some 10 ms: five
+ * sessions a second leave nearly all of the time to others, and a client whose one session broke on some mishap never waits.
+ */
+export const READMISSION = { mishaps: 3, rememberedMs: 10_000, gapMs: 200, mostMs: 3_000 } as const;
 
 /** Times for one connection, in milliseconds. */
 export type Timeouts = {

@@ -1,10 +1,18 @@
 /** HTTP/2 with prior knowledge, over sockets that another server accepted. */
-import { constants, createServer, type Http2Session, type ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  createServer,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
-import { BOUNDS, type Timeouts } from "./bounds.ts";
+import { BOUNDS, READMISSION, type Timeouts } from "./bounds.ts";
 import type { Connections } from "./connections.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { OpenRequests } from "./open-requests.ts";
+import { createReadmission } from "./readmission.ts";
+import { createTurnstile, type Turnstile } from "./turnstile.ts";
 
 /** Speaks HTTP/2. */
 export type Http2 = {
@@ -19,6 +27,14 @@ type Http2Deps = {
   readonly openRequests: Pick<OpenRequests, "isFull">;
   readonly connections: Pick<Connections, "bind" | "isBusy">;
   readonly timeouts: Pick<Timeouts, "idleMs" | "requestMs">;
+};
+
+/** A stream that a client has opened, as Node announces it. */
+type Opened = {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly flags: number;
+  readonly rawHeaders: string[];
 };
 
 const OPTIONS = {
@@ -49,21 +65,25 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   const server = createServer(OPTIONS);
   // Makes requests and responses out of streams, as Node does it; never listens, nor has sessions.
   const requests = createServer(OPTIONS, dispatch.request);
+  const readmission = createReadmission({ ...READMISSION, now: () => performance.now() });
+  const waiting = new Set<Socket>();
+  const turnstiles = new WeakMap<Http2Session, Turnstile<Opened>>();
   server.on("stream", (stream, headers, flags, rawHeaders: string[]) => {
-    if (openRequests.isFull()) {
-      refuse(stream);
-      return;
-    }
-    if (dispatch.unaryStream(stream, headers, rawHeaders)) return;
-    boundRequest(stream, timeouts.requestMs);
-    requests.emit("stream", stream, headers, flags, rawHeaders);
+    const turnstile = stream.session && turnstiles.get(stream.session);
+    // Who waits, or is gone, may fail as long as nobody listens.
+    if (!turnstile?.({ stream, headers, flags, rawHeaders })) ignoreErrors(stream);
   });
   let accepting: Socket | null = null;
 
   server.on("session", (session) => {
     sessions.add(session);
+    turnstiles.set(session, createTurnstile({ perTurn: BOUNDS.streamsPerTurn, begin, isOver: isStreamOver }));
     session.once("close", () => sessions.delete(session));
     if (accepting) connections.bind(session, accepting);
+    const address = accepting?.remoteAddress ?? "";
+    session.once("error", (error) => {
+      if (isMisuse(error)) readmission.cutOff(address);
+    });
     session.setTimeout(timeouts.idleMs);
     session.on("timeout", () => {
       // A call may take its time, a stream be silent: dead peers are found by TCP's own probes. But a client
@@ -75,16 +95,58 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   // What a client does to its own session is no fault of ours, and the session is gone.
   server.on("sessionError", () => {});
 
+  function begin({ stream, headers, flags, rawHeaders }: Opened): void {
+    if (openRequests.isFull()) {
+      refuse(stream);
+      return;
+    }
+    if (dispatch.unaryStream(stream, headers, rawHeaders)) return;
+    boundRequest(stream, timeouts.requestMs);
+    requests.emit("stream", stream, headers, flags, rawHeaders);
+  }
+
+  function speak(socket: Socket): void {
+    accepting = socket;
+    server.emit("connection", socket);
+    accepting = null;
+  }
+
+  /** Lets a client wait that was cut off before: a socket that nobody reads holds little. */
+  function speakLater(socket: Socket, waitMs: number): void {
+    if (waiting.size >= BOUNDS.waitingSessions) {
+      socket.destroy();
+      return;
+    }
+    waiting.add(socket);
+    const timer = setTimeout(() => {
+      if (waiting.delete(socket)) speak(socket);
+    }, waitMs);
+    socket.once("close", () => {
+      waiting.delete(socket);
+      clearTimeout(timer);
+    });
+  }
+
   return {
     accept(socket) {
-      accepting = socket;
-      server.emit("connection", socket);
-      accepting = null;
+      const waitMs = readmission.waitFor(socket.remoteAddress ?? "");
+      if (waitMs === 0) speak(socket);
+      else speakLater(socket, waitMs);
     },
     goAway() {
+      for (const socket of waiting) socket.destroy();
       for (const session of sessions) session.close();
     },
   };
+}
+
+/** Whether a session ended because its client broke the rules, or a bound: not because it went away or said that it would. */
+function isMisuse(error: Error): boolean {
+  return "code" in error && String(error.code).startsWith("ERR_HTTP2_") && error.code !== "ERR_HTTP2_SESSION_ERROR";
+}
+
+function isStreamOver({ stream }: Opened): boolean {
+  return stream.closed || stream.destroyed;
 }
 
 /**
@@ -101,6 +163,11 @@ function boundRequest(stream: ServerHttp2Stream, requestMs: number): void {
 
 /** Nothing was done about it, so that any client may retry it (RFC 9113 section 8.7). */
 function refuse(stream: ServerHttp2Stream): void {
-  stream.on("error", () => {});
+  ignoreErrors(stream);
   stream.close(constants.NGHTTP2_REFUSED_STREAM);
+}
+
+/** Whatever goes wrong on a stream ends it; nobody else is concerned. */
+function ignoreErrors(stream: ServerHttp2Stream): void {
+  stream.on("error", () => {});
 }

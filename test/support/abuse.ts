@@ -1,4 +1,8 @@
-/** A server under abuse, in a process of its own, and well-behaved clients that are served meanwhile. */
+/**
+ * A server under abuse, in a process of its own, and well-behaved clients that are served meanwhile. Beside it runs
+ * another that nobody abuses, and the same clients call it at the same time: what the abuser itself takes of the machine,
+ * and whatever else runs there, slows both, and only what the abused server makes of it makes a difference.
+ */
 import { rmSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient, type Transport } from "@connectrpc/connect";
@@ -13,13 +17,17 @@ import { startServerProcess } from "./server-process.ts";
 export type AbusedServer = {
   readonly url: string;
   readonly port: number;
-  /** What each of the well-behaved clients has had while nothing else went on, in answers by the millisecond. */
-  readonly ordinary: number[];
+  /** Well-behaved clients of this server, and of the one beside it, in the same order. */
+  readonly clients: readonly Client[];
+  readonly elsewhere: readonly Client[];
   /** The value of a metric, now. */
   readonly metric: (series: string) => Promise<number>;
   /** Ends the process as an operator would, and takes its folder away; its exit code, and what it wrote but for its log. */
   readonly stop: () => Promise<{ readonly code: number | null; readonly noise: string }>;
 };
+
+/** Calls once; rejects if the answer is not the right one, or does not come in time. */
+type Client = () => Promise<void>;
 
 /** So little that whoever holds on to what abuse leaves behind runs out of it, and dies. */
 const HEAP_MEGABYTES = 96;
@@ -31,8 +39,26 @@ const DEADLINE_MS = 5_000;
 /** Calls after which memory has its working size, and code is compiled. */
 const WARM_UP_CALLS = 300;
 
-/** Starts a server, and lets it warm up, so that what its memory grows by afterwards is the abuser's doing. */
+/** Calls that a client makes before it is asked how it is served. */
+const SETTLING_CALLS = 10;
+
+/** Starts both, and lets them warm up, so that what memory grows by afterwards is the abuser's doing. */
 export async function startAbusedServer(settings: Readonly<Record<string, string>> = {}): Promise<AbusedServer> {
+  const [server, other] = await Promise.all([startWarm(settings), startWarm(settings)]);
+  return {
+    url: server.url,
+    port: Number(new URL(server.url).port),
+    clients: server.clients,
+    elsewhere: other.clients,
+    metric: async (series) => (await scrape(`${server.url}/metrics`)).value(series),
+    async stop() {
+      const [stopped] = await Promise.all([server.stop(), other.stop()]);
+      return stopped;
+    },
+  };
+}
+
+async function startWarm(settings: Readonly<Record<string, string>>) {
   const folder = temporaryFolder();
   // That it had to make a database the server would say.
   await workOn(folder, async () => {});
@@ -52,9 +78,7 @@ export async function startAbusedServer(settings: Readonly<Record<string, string
   );
   return {
     url: server.url,
-    port: Number(new URL(server.url).port),
-    ordinary: [],
-    metric: async (series) => (await scrape(`${server.url}/metrics`)).value(series),
+    clients,
     async stop() {
       const { code } = await server.end("SIGTERM");
       rmSync(folder, { recursive: true, force: true });
@@ -66,39 +90,36 @@ export async function startAbusedServer(settings: Readonly<Record<string, string
 /** What it was like while the abuse went on. */
 export type Experience<T> = {
   readonly outcome: T;
-  /** How many times fewer answers a second the well-behaved clients had than before it; of the one worst off. */
+  /** How many times fewer answers than elsewhere the well-behaved clients had at the same time; of the one worst off. */
   readonly slowedBy: number;
   /** By how much the server's memory grew at most, in megabytes. */
   readonly grownMegabytes: number;
 };
 
-/** Of abuse that goes on, what is still ordinary speed: this machine may have other things to do, but nobody starves. */
-export const ORDINARY = 10;
-/** Of abuse in bursts: each is read to its end before its sender is cut off, and holds everybody up for that long. */
-export const IN_BURSTS = 100;
-/** For how long the well-behaved clients are left alone before the abuse, in milliseconds. */
-const UNDISTURBED_MS = 150;
+/** What is still ordinary speed: on a machine that has other things to do, two servers are never quite equally fast. */
+export const ORDINARY = 3;
+/** What is slow, but nobody starves: where a server has to read all that is sent, since nothing of it is forbidden. */
+export const BUSY = 20;
 
 /**
- * Runs `abuse`, and meanwhile calls again and again: over gRPC on a connection that stays, in
+ * Runs `abuse`, and meanwhile calls again and again, here and elsewhere: over gRPC on a connection that stays, in
  * Connect JSON on a new one each time. Rejects if any of the answers fails to come in time.
  */
 export async function whileServing<T>(server: AbusedServer, abuse: () => Promise<T>): Promise<Experience<T>> {
   const memory = () => server.metric("process_resident_memory_bytes");
-  const clients = wellBehaved(server.url);
-  const { rates } = await serve(clients, () => pause(UNDISTURBED_MS));
-  // Or before that: what came before this abuse may have been one, and its end still keep the server busy.
-  const ordinary = rates.map((rate, index) => Math.max(rate, server.ordinary[index] ?? 0));
-  server.ordinary.splice(0, Infinity, ...ordinary);
+  const { clients, elsewhere } = server;
+  // By then what was done to the server before is dealt with: each of these has its turn among what is left of it.
+  for (let call = 0; call < SETTLING_CALLS; call += 1)
+    await Promise.all([...clients, ...elsewhere].map((each) => each()));
   const bytes = await memory();
   let most = bytes;
   const look = async () => {
     most = Math.max(most, await memory());
   };
-  const abused = await serve([...clients, look], abuse);
+  const { outcome, rates } = await serve([...clients, ...elsewhere, look], abuse);
   await look();
-  const slowedBy = Math.max(...ordinary.map((rate, index) => rate / (abused.rates[index] ?? 0)));
-  return { outcome: abused.outcome, slowedBy, grownMegabytes: (most - bytes) / MEGABYTE };
+  const slowedBy = Math.max(...clients.map((_, index) => (rates[clients.length + index] ?? 0) / (rates[index] ?? 0)));
+  return { outcome, slowedBy, grownMegabytes: (most - bytes) / MEGABYTE };
 }
 
 /** Has every client call again and again until `work` is done; the answers of each, by the millisecond. */

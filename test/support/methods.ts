@@ -29,6 +29,13 @@ export const METHODS: readonly Contracted[] = (await servicesOfContract())
     rule: hasOption(method, rule) ? getOption(method, rule) : getOption(method.parent, default_rule),
   }));
 
+/** The same for a method that is known. */
+export function contracted(method: DescMethod): Contracted {
+  const found = METHODS.find((known) => known.method === method);
+  if (found === undefined) throw new Error(`${method.name} is not in the contract`);
+  return found;
+}
+
 function isUnary(method: DescMethod): method is Method {
   return method.methodKind === "unary";
 }

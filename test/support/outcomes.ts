@@ -24,7 +24,8 @@ export async function outcomeOf<Desc extends DescMessage>(
   }
 }
 
-function wholeRefusalOf(error: ConnectError): WholeRefusal {
+/** All that an error tells its client. */
+export function wholeRefusalOf(error: ConnectError): WholeRefusal {
   const [badRequest] = error.findDetails(BadRequestSchema);
   const descriptions = badRequest?.fieldViolations.map(({ description }) => description) ?? [];
   return { ...takeApart(error), descriptions };
@@ -50,4 +51,14 @@ function withoutOwn(value: JsonValue): JsonValue {
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [name, OWN.test(name) ? typeof item : withoutOwn(item)]),
   );
+}
+
+/** The texts that an answer has under this name, at any depth. */
+export function textsIn(answer: JsonValue, name: string): readonly string[] {
+  if (typeof answer !== "object" || answer === null) return [];
+  if (Array.isArray(answer)) return answer.flatMap((item) => textsIn(item, name));
+  return Object.entries(answer).flatMap(([key, value]) => {
+    if (key !== name) return textsIn(value, name);
+    return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === "string");
+  });
 }

@@ -57,8 +57,19 @@ export async function callRaw(
   headers: Readonly<Record<string, string>> = {},
   connection?: ClientHttp2Session,
 ): Promise<RawAnswer> {
-  const asked = {
-    method: "POST",
+  const asked = { method: "POST", ...postedTo(form, method, message, headers) };
+  const answer = await form.ask(port, asked, connection);
+  return { ...answer, code: codeOf(answer, form) };
+}
+
+/** The request that calls `method` with exactly these bytes for its message. */
+export function postedTo(
+  form: RawForm,
+  method: DescMethod,
+  message: Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+) {
+  return {
     path: `/${method.parent.typeName}/${method.name}`,
     headers: {
       "content-type": form.contentType,
@@ -67,8 +78,6 @@ export async function callRaw(
     },
     body: form.isFramed ? envelope(message) : message,
   };
-  const answer = await form.ask(port, asked, connection);
-  return { ...answer, code: codeOf(answer, form) };
 }
 
 /** The bytes of a message in the encoding of a form. */

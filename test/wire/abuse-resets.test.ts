@@ -1,18 +1,29 @@
 /** Streams that are opened in order to be thrown away (CVE-2023-44487 and its kin). */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { BOUNDS } from "../../src/server/bounds.ts";
-import { type AbusedServer, IN_BURSTS, startAbusedServer, whileServing } from "../support/abuse.ts";
+import { BOUNDS, READMISSION } from "../../src/server/bounds.ts";
+import { type AbusedServer, ORDINARY, startAbusedServer, whileServing } from "../support/abuse.ts";
 import { eventually } from "../support/eventually.ts";
 import { callFields, callHeaders, http2Attacker, streamIds, wholeCall } from "../support/http2-attacker.ts";
-import { FLAG, FRAME, frame, headerBlock, resetFrame, SETTINGS_ACK, windowUpdate } from "../support/http2-frames.ts";
+import {
+  FLAG,
+  FRAME,
+  frame,
+  headerBlock,
+  PREFACE,
+  resetFrame,
+  SETTINGS_ACK,
+  settingsFrame,
+  windowUpdate,
+} from "../support/http2-frames.ts";
 import { logIn, signUp } from "../support/people.ts";
+import { storm } from "../support/storm.ts";
 
 const FLOOD_BYTES = 200 * 1024 * 1024;
 /** Hundreds of calls are begun before a session is cut off, and what they leave behind is collected later. */
 const GROWN_MEGABYTES = 128;
 const HASH_QUEUE = 16;
 /** Long enough for many answers, in milliseconds. */
-const GOES_ON_MS = 2_000;
+const GOES_ON_MS = 3_000;
 const LOGIN = "/sallyport.auth.v1.AuthService/Login";
 
 let server: AbusedServer;
@@ -65,22 +76,41 @@ test.each(MISUSES)("whoever sends %s for ever is cut off, again and again", asyn
   expect(grownMegabytes).toBeLessThan(GROWN_MEGABYTES);
 });
 
-test("whoever comes back with one after the other as soon as it is cut off starves nobody", async () => {
-  const { outcome, slowedBy, grownMegabytes } = await whileServing(server, async () => {
-    const end = performance.now() + GOES_ON_MS;
-    let cutOff = 0;
-    for (; performance.now() < end; cutOff += 1) {
-      const write = MISUSES[cutOff % MISUSES.length]?.[1] ?? (() => []);
-      const { flood, closed } = await http2Attacker(server.port);
-      const next = streamIds();
-      await flood(() => each(50, next, write), FLOOD_BYTES);
-      await closed;
-    }
-    return cutOff;
-  });
-  expect(outcome).toBeGreaterThan(0);
-  expect(slowedBy).toBeLessThan(IN_BURSTS);
-  expect(grownMegabytes).toBeLessThan(GROWN_MEGABYTES);
+/** All that a session gets said before it is cut off, and more. */
+const scriptOf = (write: (stream: number) => readonly Uint8Array[]) =>
+  Buffer.concat([PREFACE, settingsFrame(), each(2 * BOUNDS.streamResetBurst, streamIds(), write)]);
+
+test.each([1, 4])(
+  "%i that come back as soon as they are cut off leave others at their ordinary speed",
+  async (connections) => {
+    const scripts = MISUSES.map(([, write]) => scriptOf(write));
+    const start = performance.now();
+    const { outcome, slowedBy, grownMegabytes } = await whileServing(server, () =>
+      storm({ port: server.port, connections, scripts, forMs: GOES_ON_MS }),
+    );
+    expect(outcome).toBeGreaterThan(connections);
+    // They are let in again one after the other.
+    const gaps = (performance.now() - start) / READMISSION.gapMs;
+    expect(outcome).toBeLessThan(READMISSION.mishaps + 2 * connections + gaps);
+    expect(slowedBy).toBeLessThan(ORDINARY);
+    expect(grownMegabytes).toBeLessThan(GROWN_MEGABYTES);
+  },
+);
+
+test("of the calls that the same packet takes back few are begun, however many they are", async () => {
+  const begun = () =>
+    server.metric('sallyport_request_duration_seconds_count{rpc="sallyport.auth.v1.AuthService/Authorize"}');
+  const before = await begun();
+  const calls = BOUNDS.streamResetBurst - 50;
+  const { socket, frames } = await http2Attacker(server.port);
+  const next = streamIds();
+  const all = each(calls, next, (stream) => [wholeCall(stream, "{}"), resetFrame(stream)]);
+  socket.write(Buffer.concat([all, wholeCall(next(), "{}")]));
+  // The session goes on, and the call that nobody took back is answered.
+  await eventually(() =>
+    frames().some(({ type, payload }) => type === FRAME.DATA && payload.includes('{"denied"')),
+  ).toBe(true);
+  expect((await begun()) - before).toBeLessThan(calls / 2);
 });
 
 test("logins that are reset once they are under way leave no hashes behind, and the next one gets in", async () => {
