@@ -9,6 +9,7 @@ const names = missing.map(({ name, why }) => `  ${name} (${why})\n`).join("");
 export default defineConfig({
   test: {
     include: ["machine.test.ts", ...files].map((file) => `test/foreign/${file}`),
+    globalSetup: ["test/support/run-folder.ts"],
     provide: { missing },
     reporters: [
       "default",

@@ -61,10 +61,14 @@ export async function createApp(deps: CoreDeps): Promise<App> {
   const tick = () => performance.now();
   const metrics = config.metricsOpen ? createMetrics({ version, services: SERVED, tick }) : null;
   const core = await openCore(metrics === null ? deps : { ...deps, onAuditEvent: metrics.noteEvent });
-  await core.claimDatabase();
+  await core.claimDatabase().catch(async (error: unknown) => {
+    await core.close();
+    throw error;
+  });
   const housekeeping = createHousekeeping({ store: core.store, serviceUse: core.serviceUse, log });
   const readiness = createReadiness({
     readNewestTime: () => core.store.read(newestAuditTime),
+    readDatabaseTime: core.readDatabaseTime,
     asOf: core.knowledge.asOf,
     stalenessBoundMs: LIMITS.stalenessBoundMs,
     clock,

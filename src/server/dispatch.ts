@@ -11,8 +11,10 @@ import { answeredWith, type createExchanges, type Exchange } from "./exchange.ts
 import { protocolOf } from "./protocol.ts";
 import { isRpcPath, refuseUnknown } from "./refuse.ts";
 import { discardRest } from "./request-body.ts";
+import type { Route } from "./routes.ts";
 import type { createRpcAdapter } from "./rpc-adapter.ts";
-import type { UnaryAdapter, UnaryRoute } from "./unary/unary-adapter.ts";
+import type { UnaryAdapter } from "./unary/unary-adapter.ts";
+import type { UnaryRoute } from "./unary/unary-call.ts";
 import { fromHttp1 } from "./unary/unary-http1.ts";
 import { fromHttp2 } from "./unary/unary-http2.ts";
 import {
@@ -33,7 +35,7 @@ type DispatchDeps = {
   /** By path, `/package.Service/Method`. */
   readonly rpcs: ReadonlyMap<string, UniversalHandler>;
   /** By path. */
-  readonly routes: ReadonlyMap<string, RequestHandler>;
+  readonly routes: ReadonlyMap<string, Route>;
   readonly runRpc: ReturnType<typeof createRpcAdapter>;
   readonly setCorsHeaders: ReturnType<typeof createCors>;
   readonly lingerMs: number;
@@ -73,7 +75,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     response.setHeader("x-request-id", exchange.call.id);
     exchange.protocol = protocolOf(request.headers["content-type"]);
     const path = pathOf(request);
-    const isPreflight = deps.setCorsHeaders(request, response);
+    const route = routes.get(path);
+    const isPreflight = route?.forPages !== false && deps.setCorsHeaders(request, response);
     const handler = isPreflight ? undefined : rpcs.get(path);
     if (handler?.allowedMethods.includes(request.method ?? "")) {
       answerCall(handler, request, response, exchange);
@@ -85,8 +88,11 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       } else if (handler) {
         exchange.name = path;
         answerMethodNotAllowed(request, response, handler.allowedMethods.join(", "));
+      } else if (route) {
+        exchange.name = path;
+        route.answer(request, response, exchange.call);
       } else {
-        answerRest(path, request, response, exchange);
+        answerUnknown(path, request, response, exchange);
       }
     } catch (fault) {
       answerFault(fault, request, response, exchange);
@@ -158,14 +164,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     );
   }
 
-  /** Answers what is no call of an RPC that is served here. */
-  function answerRest(path: string, request: WireRequest, response: WireResponse, exchange: Exchange): void {
+  /** Answers what is not served here. */
+  function answerUnknown(path: string, request: WireRequest, response: WireResponse, exchange: Exchange): void {
     const { protocol } = exchange;
-    const route = routes.get(path);
-    if (route) {
-      exchange.name = path;
-      route(request, response);
-    } else if (request.method === "POST" && protocol !== null && (protocol !== "connect" || isRpcPath(path))) {
+    if (request.method === "POST" && protocol !== null && (protocol !== "connect" || isRpcPath(path))) {
       exchange.isRpc = true;
       exchange.call.outcome.code = "UNIMPLEMENTED";
       exchange.call.outcome.reason = "RPC_UNKNOWN";

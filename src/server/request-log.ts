@@ -42,7 +42,9 @@ export function createRequestLog({ log, clock, meter }: RequestLogDeps): (exchan
     } else {
       const status = answered?.status ?? null;
       const level = outcome.code === null ? "debug" : "error";
-      log[level]({ event: "http", id, path: name, status, duration_ms, peer, ...cause });
+      // Only what is asked on behalf of somebody has these.
+      const verdict = { ...(reason !== null && { reason }), ...(subject !== null && { subject }) };
+      log[level]({ event: "http", id, path: name, status, duration_ms, peer, ...verdict, ...cause });
     }
   };
 }

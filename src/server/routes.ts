@@ -1,6 +1,16 @@
 /** Plain HTTP: what this server is, whether it is well, and the keys that verify its tokens. */
 import { createHash } from "node:crypto";
-import { answer, answerJson, answerMethodNotAllowed, type RequestHandler } from "./wire.ts";
+import type { ForwardAuth } from "../forward-auth/forward-auth.ts";
+import type { Call } from "../rpc/call.ts";
+import { createForwardAuthRoute } from "./forward-auth.ts";
+import {
+  answer,
+  answerJson,
+  answerMethodNotAllowed,
+  type RequestHandler,
+  type WireRequest,
+  type WireResponse,
+} from "./wire.ts";
 
 type RoutesDeps = {
   readonly issuer: string;
@@ -11,13 +21,23 @@ type RoutesDeps = {
   readonly jwks: () => object;
   readonly isServing: () => boolean;
   readonly metrics: MetricsPage | null;
+  readonly forwardAuth: ForwardAuth | null;
+};
+
+/** What is served at a path of plain HTTP. */
+export type Route = {
+  readonly answer: (request: WireRequest, response: WireResponse, call: Call) => void;
+  /** Whether pages may ask, from the origins that the operator lists. */
+  readonly forPages: boolean;
 };
 
 /** What `/metrics` answers. */
 export type MetricsPage = { readonly contentType: string; readonly read: () => Promise<string> };
 
-/** Paths of plain HTTP, each with what answers it. Each takes GET and HEAD. */
-export function createRoutes(deps: RoutesDeps): ReadonlyMap<string, RequestHandler> {
+const FORWARD_AUTH = "/forward-auth";
+
+/** Paths of plain HTTP, each with what answers it. Each takes GET and HEAD, but for what proxies ask. */
+export function createRoutes(deps: RoutesDeps): ReadonlyMap<string, Route> {
   const about = {
     name: "sallyport",
     description: "An authentication service: Connect, gRPC and gRPC-Web on this port.",
@@ -27,6 +47,7 @@ export function createRoutes(deps: RoutesDeps): ReadonlyMap<string, RequestHandl
     jwks: "/.well-known/jwks.json",
     health: { alive: "/healthz", ready: "/readyz", grpc: "grpc.health.v1.Health" },
     reflection: ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"],
+    ...(deps.forwardAuth !== null && { forwardAuth: FORWARD_AUTH }),
   };
   const routes: Record<string, RequestHandler> = {
     "/": (request, response) => answerJson(request, response, 200, about),
@@ -38,13 +59,18 @@ export function createRoutes(deps: RoutesDeps): ReadonlyMap<string, RequestHandl
         : answerJson(request, response, 503, { status: "not_ready" }),
   };
   if (deps.metrics !== null) routes["/metrics"] = createMetricsRoute(deps.metrics);
-  return new Map(Object.entries(routes).map(([path, route]) => [path, forReading(route)]));
+  const served = new Map(Object.entries(routes).map(([path, route]) => [path, forReading(route)]));
+  if (deps.forwardAuth !== null) served.set(FORWARD_AUTH, createForwardAuthRoute(deps.forwardAuth));
+  return served;
 }
 
-function forReading(route: RequestHandler): RequestHandler {
-  return function read(request, response) {
-    if (request.method === "GET" || request.method === "HEAD") route(request, response);
-    else answerMethodNotAllowed(request, response, "GET, HEAD");
+function forReading(route: RequestHandler): Route {
+  return {
+    forPages: true,
+    answer(request, response) {
+      if (request.method === "GET" || request.method === "HEAD") route(request, response);
+      else answerMethodNotAllowed(request, response, "GET, HEAD");
+    },
   };
 }
 

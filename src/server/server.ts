@@ -12,6 +12,7 @@ import type { TLSSocket } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
 import type { Config } from "../config.ts";
+import type { ForwardAuth } from "../forward-auth/forward-auth.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Log } from "../log.ts";
@@ -73,6 +74,8 @@ export type ServerDeps = {
   readonly meter?: RequestMeter | null;
   /** What `/metrics` answers on this port; without it there is no such path. */
   readonly metrics?: MetricsPage | null;
+  /** What proxies ask; without it there is no such path. */
+  readonly forwardAuth?: ForwardAuth | null;
   /** What runs unary calls; `lean` unless stated. `library` is there for the suite that proves the two alike. */
   readonly unaryBy?: UnaryBy;
   /** Shorter times for tests. */
@@ -83,7 +86,7 @@ export type ServerDeps = {
 export function createServer(deps: ServerDeps): Server {
   const { config, log, clock } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
-  const { meter = null, metrics = null, unaryBy = "lean" } = deps;
+  const { meter = null, metrics = null, forwardAuth = null, unaryBy = "lean" } = deps;
   const serviceNames = deps.services.map((service) => service.typeName);
   const connections = createConnections();
   const drain = createDrain({ log, connections, shutdownDelayMs: config.shutdownDelayMs, timeouts });
@@ -110,6 +113,7 @@ export function createServer(deps: ServerDeps): Server {
       jwks: deps.jwks,
       isServing,
       metrics,
+      forwardAuth,
     }),
     runRpc: createRpcAdapter(drain.streamsEnd),
     setCorsHeaders: createCors(config.allowedOrigins),

@@ -50,7 +50,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["audit", "check", "lib"],
   readiness: ["lib", "log"],
   housekeeping: ["lib", "log", "revocations", "services", "store"],
+  database: ["config", "lib", "store", "tokens"],
   core: [
+    "database",
     "services",
     "audit",
     "check",
@@ -89,6 +91,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "app",
     "config",
     "core",
+    "database",
     "doctor",
     "errors",
     "gen",

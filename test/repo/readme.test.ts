@@ -9,7 +9,8 @@ import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { cleanEnvironment, freePort, hasProgram, linkedCheckout } from "../support/newcomer.ts";
 import { type Block, jsonValues, readmeBlocks, stepsOf, withoutAccidents } from "../support/readme.ts";
 
-const [start, ...tour] = readmeBlocks().filter(({ language }) => language !== "mermaid");
+// What is noted as an excerpt is compared with the file that it is from: readme-excerpts.test.ts.
+const [start, ...tour] = readmeBlocks().filter(({ language, note }) => language !== "mermaid" && note !== "excerpt");
 const hasGrpcurl = hasProgram("grpcurl");
 
 let folder: string;

@@ -24,7 +24,7 @@ export function createDeadlines(): Deadlines {
     if (timer !== null) clearTimeout(timer);
     wakesAt = endsAt;
     // What is open keeps the process alive by its connection.
-    timer = setTimeout(wake, Math.ceil(endsAt - performance.now())).unref();
+    timer = setTimeout(wake, Math.max(0, Math.ceil(endsAt - performance.now()))).unref();
   }
 
   function wake(): void {

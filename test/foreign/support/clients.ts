@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { downloadGoModules } from "./go.ts";
 import { findProgram } from "./programs.ts";
 import { preparePython } from "./python.ts";
+import { ROOT } from "./workshop.ts";
 
 /** A client of another make. */
 export type ForeignClient = {
@@ -33,10 +34,27 @@ export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
   { name: "@grpc/grpc-js", file: "grpc-js.test.ts", obstacle: ALWAYS },
   { name: "curl: HTTP/1.1 and HTTP/2", file: "curl.test.ts", obstacle: needs("curl", () => findProgram("curl")) },
   { name: "grpcurl", file: "grpcurl.test.ts", obstacle: needs("grpcurl", grpcurl) },
-  { name: "Go: grpc-go and connect-go", file: "go.test.ts", obstacle: downloadGoModules },
+  { name: "Go: grpc-go and connect-go", file: "go.test.ts", obstacle: () => downloadGoModules() },
   { name: "Python: grpcio", file: "python.test.ts", obstacle: preparePython },
+  {
+    name: "Go: a service that delegates",
+    file: "go-service.test.ts",
+    obstacle: () => downloadGoModules(join(ROOT, "examples/go-service")),
+  },
+  { name: "Python: a service that delegates", file: "python-service.test.ts", obstacle: preparePython },
   { name: "Chromium: Connect-Web", file: "browser.test.ts", obstacle: needs("chromium", chromium) },
   { name: "Chromium: sallyport/client", file: "browser-client.test.ts", obstacle: needs("chromium", chromium) },
+  { name: "Chromium: examples/browser", file: "browser-example.test.ts", obstacle: needs("chromium", chromium) },
+  {
+    name: "nginx: auth_request",
+    file: "forward-auth-nginx.test.ts",
+    obstacle: needs("nginx", () => findProgram("nginx")),
+  },
+  {
+    name: "Caddy: forward_auth",
+    file: "forward-auth-caddy.test.ts",
+    obstacle: needs("caddy", () => findProgram("caddy")),
+  },
 ];
 
 /** A client that cannot be run, and why. */

@@ -10,11 +10,11 @@ export const GO_SOURCES = join(FOREIGN, "go");
 const MODULE = "sallyport.example/foreign";
 const PLUGINS = ["protoc-gen-go", "protoc-gen-go-grpc", "protoc-gen-connect-go"];
 
-/** Makes sure that Go and its modules are here; why not, if they are not. */
-export async function downloadGoModules(): Promise<string | null> {
+/** Makes sure that Go and the modules of a folder are here; why not, if they are not. */
+export async function downloadGoModules(folder = GO_SOURCES): Promise<string | null> {
   const go = findProgram("go");
   if (go === null) return "go is not here";
-  const { code, stdout, stderr } = await run(go, ["mod", "download"], { cwd: GO_SOURCES });
+  const { code, stdout, stderr } = await run(go, ["mod", "download"], { cwd: folder });
   return code === 0 ? null : `its modules are not here: ${lastLine(stdout + stderr)}`;
 }
 

@@ -10,21 +10,24 @@ const REQUIREMENTS = join(PYTHON_SOURCES, "requirements.txt");
 
 /** The interpreter that has the packages, once they are installed. */
 export function pythonWithPackages(): string {
-  return join(environment(), "bin/python");
+  return join(pythonEnvironment(), "bin/python");
 }
 
-const environment = () => join(cacheFor("python", REQUIREMENTS), "venv");
+/** The folder of the virtual environment that has them. */
+export function pythonEnvironment(): string {
+  return join(cacheFor("python", REQUIREMENTS), "venv");
+}
 
 /** Makes sure that Python and its packages are here; why not, if they are not. */
 export async function preparePython(): Promise<string | null> {
   const python = findProgram("python3");
   if (python === null) return "python3 is not here";
   // Written last: an environment without it was left half made.
-  const done = `${environment()}.done`;
+  const done = `${pythonEnvironment()}.done`;
   if (existsSync(done)) return null;
-  rmSync(environment(), { recursive: true, force: true });
+  rmSync(pythonEnvironment(), { recursive: true, force: true });
   const steps = [
-    [python, "-m", "venv", environment()],
+    [python, "-m", "venv", pythonEnvironment()],
     [pythonWithPackages(), "-m", "pip", "install", "--quiet", "--requirement", REQUIREMENTS],
   ];
   for (const [program = "", ...args] of steps) {

@@ -1,0 +1,23 @@
+/** A folder for what is made once for all test files of a run. Vitest calls this before the first of them and after the last. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The folder, for `inject`. */
+    runFolder: string;
+  }
+}
+
+let folder: string | null = null;
+
+export function setup(project: Pick<TestProject, "provide">): void {
+  folder = mkdtempSync(join(tmpdir(), "sallyport-run-"));
+  project.provide("runFolder", folder);
+}
+
+export function teardown(): void {
+  if (folder !== null) rmSync(folder, { recursive: true });
+}
