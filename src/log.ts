@@ -63,7 +63,7 @@ function saidOften({ plain, other }: { readonly plain: DestinationStream; readon
       if (typeof value === "string" && PLAIN.test(value)) line += `,"${name}":"${value}"`;
       else {
         line += `,"${name}":${JSON.stringify(value)}`;
-        isPlain &&= typeof value !== "string";
+        isPlain &&= value === null || typeof value === "number";
       }
     }
     (isPlain ? plain : other).write(`${line}}\n`);

@@ -6,6 +6,7 @@
 import { createHmac, createPrivateKey, sign, timingSafeEqual, type webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
+import { fromDer } from "../../src/check/ecdsa-signature.ts";
 import { serveWindows } from "./loop.ts";
 
 /** In the file that the first argument names. */
@@ -68,7 +69,7 @@ serveWindows(async (note, concurrency) => {
     db.exec("commit");
     for (const { signed } of group) {
       hmac(signed).toString("base64url");
-      sign("sha256", Buffer.from(unsigned), { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url");
+      Buffer.from(fromDer(sign("sha256", Buffer.from(unsigned), privateKey))).toString("base64url");
       if (!note(performance.now() - beganAt)) return;
     }
   }

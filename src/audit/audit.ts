@@ -81,7 +81,8 @@ export function createAudit({ random, log, onRecorded = () => {} }: AuditDeps): 
       }
       const line = { event: kind, user_id: userId, session_id: sessionId, actor, ...details };
       tx.onCommit(() => {
-        if (ALARMING.has(kind)) log.warn(line, "security event");
+        if (SAID_ONLY.has(kind)) log.frequent({ ...line, msg: "security event" });
+        else if (ALARMING.has(kind)) log.warn(line, "security event");
         else log.info(line, "security event");
         onRecorded(kind);
       });

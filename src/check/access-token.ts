@@ -5,6 +5,7 @@
  * advice of RFC 8725: the key fixes the algorithm, the type is explicit, and
  * nothing in the header is followed.
  */
+import { idWords } from "../lib/id-words.ts";
 import { readHeader, verifiedClaims } from "./compact-jws.ts";
 import type { Principal } from "./decision.ts";
 import type { VerificationKey, VerificationKeys } from "./verification-keys.ts";
@@ -21,6 +22,9 @@ export const MAX_TOKEN_LENGTH = 8192;
 /** A token whose signature and claims hold, whatever the time. */
 export type AccessToken = {
   readonly principal: Principal;
+  /** The ids of its session and its user, as revocations are looked up. */
+  readonly session: Uint32Array;
+  readonly user: Uint32Array;
   readonly audiences: readonly string[];
   /** The user's privilege version when the token was issued. */
   readonly epoch: number;
@@ -75,6 +79,8 @@ function tokenOf(
       authTime: auth_time * 1000,
       expiresAt: exp * 1000,
     },
+    session: idWords(sid),
+    user: idWords(sub),
     audiences,
     epoch,
     key,

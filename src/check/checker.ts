@@ -74,8 +74,8 @@ export function createChecker(deps: CheckerDeps): Checker {
       cache.delete(token);
       return denied("TOKEN_EXPIRED");
     }
-    if (revocations.isSessionEnded(principal.sessionId)) return denied("SESSION_REVOKED");
-    if (known.epoch < revocations.epochOf(principal.userId)) return denied("PRIVILEGES_CHANGED");
+    if (revocations.isEnded(known.session)) return denied("SESSION_REVOKED");
+    if (known.epoch < revocations.leastEpoch(known.user)) return denied("PRIVILEGES_CHANGED");
     if (!known.audiences.includes(audience)) return denied("AUDIENCE_MISMATCH");
     const violation = violationOf(rule, principal, { roles, clock });
     if (violation !== null) return violation;

@@ -18,8 +18,8 @@ export function toDer(signature: Uint8Array): Uint8Array | null {
   if (signature.length !== 2 * SIZE) return null;
   // Each number may need a byte for its sign.
   const der = Buffer.allocUnsafe(PREFIX + 2 * (PREFIX + 1 + SIZE));
-  const middle = putInteger(der, PREFIX, signature.subarray(0, SIZE));
-  const end = putInteger(der, middle, signature.subarray(SIZE));
+  const middle = putInteger(der, PREFIX, signature, 0);
+  const end = putInteger(der, middle, signature, SIZE);
   der[0] = SEQUENCE;
   der[1] = end - PREFIX;
   return der.subarray(0, end);
@@ -33,17 +33,22 @@ export function fromDer(der: Uint8Array): Uint8Array {
   return signature;
 }
 
-/** Puts a number, in as few bytes as it takes; where it ends. */
-function putInteger(der: Uint8Array, at: number, number: Uint8Array): number {
-  let start = 0;
-  while (start < SIZE - 1 && number[start] === 0) start += 1;
+/** Puts the number that begins at `from`, in as few bytes as it takes; where it ends. */
+function putInteger(der: Uint8Array, at: number, numbers: Uint8Array, from: number): number {
+  const last = from + SIZE - 1;
+  let start = from;
+  while (start < last && numbers[start] === 0) start += 1;
   // A number whose first bit is set would be negative.
-  const sign = (number[start] ?? 0) >= 0x80 ? 1 : 0;
+  const sign = (numbers[start] ?? 0) >= 0x80 ? 1 : 0;
   der[at] = INTEGER;
-  der[at + 1] = sign + SIZE - start;
+  der[at + 1] = sign + last + 1 - start;
   if (sign === 1) der[at + PREFIX] = 0;
-  der.set(number.subarray(start), at + PREFIX + sign);
-  return at + PREFIX + sign + SIZE - start;
+  let end = at + PREFIX + sign;
+  for (let index = start; index <= last; index += 1) {
+    der[end] = numbers[index] ?? 0;
+    end += 1;
+  }
+  return end;
 }
 
 /** Takes a number into the end of `into`; where it ended. */

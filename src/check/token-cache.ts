@@ -21,6 +21,16 @@ const TAIL = 43;
  */
 export function createTokenCache(capacity: number): TokenCache {
   const entries = new Map<string, Entry>();
+  // In turn, since the first key of a map is found only behind the places of all that were deleted.
+  const order: string[] = [];
+  let next = 0;
+
+  function makeRoom(tail: string): void {
+    const oldest = order[next];
+    if (oldest !== undefined) entries.delete(oldest);
+    order[next] = tail;
+    next = (next + 1) % capacity;
+  }
 
   function find(token: string): Entry | undefined {
     const entry = entries.get(token.slice(-TAIL));
@@ -30,12 +40,10 @@ export function createTokenCache(capacity: number): TokenCache {
   return {
     get: (token) => find(token)?.verified,
     set(token, verified) {
-      entries.set(token.slice(-TAIL), { token, verified });
-      if (entries.size <= capacity) return;
-      for (const oldest of entries.keys()) {
-        entries.delete(oldest);
-        return;
-      }
+      if (capacity === 0) return;
+      const tail = token.slice(-TAIL);
+      if (!entries.has(tail)) makeRoom(tail);
+      entries.set(tail, { token, verified });
     },
     delete(token) {
       if (find(token) !== undefined) entries.delete(token.slice(-TAIL));

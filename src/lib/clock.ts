@@ -4,5 +4,13 @@ export type Clock = {
   readonly now: () => number;
 };
 
+/**
+ * How far a clock is ahead of another at least, in milliseconds, negative if it is behind: of the other it was asked
+ * `time` between `askedAt` and `answeredAt`.
+ */
+export function aheadOf(time: number, askedAt: number, answeredAt: number): number {
+  return askedAt > time ? askedAt - time : Math.min(0, answeredAt - time);
+}
+
 /** The clock of this machine. */
 export const systemClock: Clock = { now: () => Date.now() };

@@ -16,6 +16,13 @@ const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
   return value < 0 ? 16 : value;
 });
 
+/** The words of `id`. */
+export function idWords(id: string): Uint32Array {
+  const words = new Uint32Array(ID_WORDS);
+  writeIdWords(id, words, 0);
+  return words;
+}
+
 /** Writes the words of `id` into `words` at `at`. */
 export function writeIdWords(id: string, words: Uint32Array, at: number): void {
   if (writeUuidWords(id, words, at)) return;

@@ -3,11 +3,20 @@
  * empty fields, as most requests are. Whatever takes more than a glance is left to the
  * validator, which alone says what is wrong.
  */
-import { create, type DescField, type DescMessage, getOption, hasOption, type Message } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  getOption,
+  hasOption,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import {
   FieldRulesSchema,
   field as fieldOption,
+  Ignore,
   message as messageOption,
   type RepeatedRules,
   RepeatedRulesSchema,
@@ -29,20 +38,35 @@ const BYTES_PER_UNIT = 3;
 
 /** A {@link PlainlyValid} for messages of `desc`, by its rules. `isValid` is the validator. */
 export function createPlainlyValid(desc: DescMessage, isValid: (message: Message) => boolean): PlainlyValid {
-  // Where all may be empty, whatever is empty may be.
-  if (hasOption(desc, messageOption) || desc.oneofs.length > 0 || !isValid(create(desc))) return never;
-  const glances = desc.fields.map((field) => ({ name: field.localName, glance: glanceAt(field) }));
+  if (hasOption(desc, messageOption) || desc.oneofs.length > 0) return never;
+  const sample: Message & { [name: string]: unknown } = { ...create(desc) };
+  const glances = desc.fields.map((field) => {
+    const least = leastText(field);
+    if (least > 0) sample[field.localName] = "x".repeat(least);
+    return { name: field.localName, mayBeEmpty: least === 0, glance: glanceAt(field) };
+  });
+  // Where all that may be empty is, and that is valid, whatever is empty is.
+  if (!isValid(sample)) return never;
   return (message) => {
-    for (const { name, glance } of glances) {
+    for (const { name, mayBeEmpty, glance } of glances) {
       const value: unknown = Reflect.get(message, name);
-      if (!isEmpty(value) && !glance(value)) return false;
+      if (!(mayBeEmpty && isEmpty(value)) && !glance(value)) return false;
     }
     return true;
   };
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === undefined || value === "" || value === 0 || (Array.isArray(value) && value.length === 0);
+  if (value === undefined || value === "" || value === 0) return true;
+  return (Array.isArray(value) || value instanceof Uint8Array) && value.length === 0;
+}
+
+/** The length of the shortest text that the field may hold; 0 if that is none, or the field holds no text. */
+function leastText(field: DescField): number {
+  if (field.fieldKind !== "scalar" || field.scalar !== ScalarType.STRING || !hasOption(field, fieldOption)) return 0;
+  const { type, ignore } = getOption(field, fieldOption);
+  if (type.case !== "string" || ignore !== Ignore.UNSPECIFIED) return 0;
+  return Math.max(Number(type.value.minLen), Number(type.value.minBytes));
 }
 
 function glanceAt(field: DescField): Glance {

@@ -67,10 +67,16 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
 
   async function judge(tx: Tx, session: SessionRow, presented: number, attemptId: Uint8Array): Promise<RefreshVerdict> {
     const current = session.generation;
-    const exchangedAt =
-      presented === current - 1 ? session.rotated_at : await rotationTime(tx.db, session.id, presented);
+    const exchangedAt = await exchangeTime(tx, session, presented);
     const isSameAttempt = attemptId.length > 0 && session.attempt_hash === sha256(attemptId);
     return judgeRefresh({ presented, current, exchangedAt, isSameAttempt, now: tx.now, graceMs: times.refreshGraceMs });
+  }
+
+  /** When the generation was exchanged, as far as that is known. */
+  async function exchangeTime(tx: Tx, session: SessionRow, presented: number): Promise<number | null> {
+    // One that was not exchanged yet.
+    if (presented >= session.generation) return null;
+    return presented === session.generation - 1 ? session.rotated_at : rotationTime(tx.db, session.id, presented);
   }
 
   function nextAccessExpiry(tx: Tx, session: SessionRow): number {

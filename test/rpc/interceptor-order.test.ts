@@ -8,6 +8,7 @@ import { createInterceptors } from "../../src/rpc/interceptors.ts";
 import { keepDeadline } from "../../src/rpc/keep-deadline.ts";
 import { mapErrors } from "../../src/rpc/map-errors.ts";
 import { observe } from "../../src/rpc/observe.ts";
+import { stepOf } from "../../src/rpc/step.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
 import { welcome } from "../support/people.ts";
@@ -26,6 +27,8 @@ it("The chain is: trace, observe, map errors, keep the deadline, guard, validate
   });
   expect(chain).toHaveLength(6);
   expect([observe, mapErrors, keepDeadline].map((step) => chain.indexOf(step))).toEqual([1, 2, 3]);
+  // One that is no step would make every call wait for its promise.
+  expect(chain.map(stepOf)).not.toContain(null);
 });
 
 describe("In the chain", () => {

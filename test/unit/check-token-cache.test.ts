@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 function tokenOf(userId: string): AccessToken {
   const principal = { userId, username: userId, roles: [], sessionId: "ses_1", authTime: 0, expiresAt: 1 };
-  return { principal, audiences: ["sallyport"], epoch: 1, key };
+  return { principal, session: new Uint32Array(4), user: new Uint32Array(4), audiences: ["sallyport"], epoch: 1, key };
 }
 
 describe("The token cache", () => {
@@ -52,5 +52,27 @@ describe("The token cache", () => {
     cache.delete("one");
     cache.delete("three");
     expect([cache.get("one"), cache.get("two")?.principal.userId]).toEqual([undefined, "ada"]);
+  });
+
+  it("tells texts apart that end alike, and keeps the one that came last", () => {
+    const cache = createTokenCache(2);
+    const end = "x".repeat(50);
+    cache.set(`a${end}`, tokenOf("ada"));
+    expect(cache.get(`b${end}`)).toBeUndefined();
+    cache.delete(`b${end}`);
+    expect(cache.get(`a${end}`)?.principal.userId).toBe("ada");
+    cache.set(`b${end}`, tokenOf("bob"));
+    expect([cache.get(`a${end}`), cache.get(`b${end}`)?.principal.userId]).toEqual([undefined, "bob"]);
+  });
+
+  it("never holds more than it may, whatever was deleted in between", () => {
+    const cache = createTokenCache(3);
+    for (let index = 0; index < 100; index += 1) {
+      cache.set(`t${index}`, tokenOf("ada"));
+      if (index % 4 === 0) cache.delete(`t${index}`);
+      if (index % 5 === 0) cache.delete(`t${index - 1}`);
+      const held = Array.from({ length: index + 1 }, (_, at) => `t${at}`).filter((text) => cache.get(text));
+      expect(held.length).toBeLessThanOrEqual(3);
+    }
   });
 });

@@ -22,6 +22,7 @@ describe("The settings", () => {
       host: "127.0.0.1",
       port: 8080,
       dataDir: "./data",
+      database: null,
       issuer: "http://127.0.0.1:8080",
       audiences: ["sallyport"],
       masterKeys: [],
@@ -241,4 +242,31 @@ describe("The settings", () => {
     expect(readConfig(environment)).toEqual(readConfig({}));
     expect(readConfig({ SALLYPORT_PORT: "udp://10.0.0.1:53" }).port).toBe(8080);
   });
+});
+
+describe("The settings of a database that instances share", () => {
+  const SALLYPORT_DATABASE_URL = "postgres://ada:hunter2@db.example/auth";
+  const shared = { SALLYPORT_ISSUER: "https://auth.example", SALLYPORT_MASTER_KEY: KEY };
+
+  it("are its URL, and how much one instance may ask of it", () => {
+    const given = { ...shared, SALLYPORT_DATABASE_URL };
+    expect(readConfig(given).database).toEqual({ url: SALLYPORT_DATABASE_URL, maxConnections: 10 });
+    expect(readConfig({ ...given, SALLYPORT_DATABASE_CONNECTIONS: "25" }).database?.maxConnections).toBe(25);
+  });
+
+  it("want the issuer and the master key stated, since every instance needs the same", () => {
+    const faults = ["SALLYPORT_ISSUER", "SALLYPORT_MASTER_KEY"].map(
+      (name) => `${name} must be set where SALLYPORT_DATABASE_URL is: the same for every instance`,
+    );
+    expect(faultsOf({ SALLYPORT_DATABASE_URL })).toEqual(faults);
+    expect(faultsOf({ ...shared, SALLYPORT_ISSUER: "", SALLYPORT_DATABASE_URL })).toEqual([faults[0]]);
+  });
+
+  it.each(["mysql://ada:hunter2@db/auth", "host=db password=hunter2", "postgres://ada:hunter2@db:port/auth"])(
+    "refuse %s, in words that leave out the password",
+    (url) => {
+      const [fault, ...others] = faultsOf({ ...shared, SALLYPORT_DATABASE_URL: url });
+      expect([fault, others]).toEqual(["SALLYPORT_DATABASE_URL: must be a URL of PostgreSQL: postgres://…", []]);
+    },
+  );
 });

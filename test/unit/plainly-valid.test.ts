@@ -2,7 +2,11 @@ import { create, type DescField, type Message, ScalarType } from "@bufbuild/prot
 import { reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AuthorizeRequestSchema, LoginRequestSchema } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import {
+  AuthorizeRequestSchema,
+  LoginRequestSchema,
+  RefreshRequestSchema,
+} from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { createPlainlyValid } from "../../src/rpc/plainly-valid.ts";
 import { violationsOf } from "../../src/rpc/validate.ts";
 import { METHODS } from "../support/methods.ts";
@@ -70,9 +74,17 @@ describe("What is plainly valid", () => {
     expect(plainlyOf(AuthorizeRequestSchema)(create(AuthorizeRequestSchema, fields))).toBe(false);
   });
 
-  it("is nothing where something must not be empty", () => {
+  it("has what must not be empty", () => {
     const isPlain = plainlyOf(LoginRequestSchema);
     expect(isPlain(create(LoginRequestSchema))).toBe(false);
-    expect(isPlain(create(LoginRequestSchema, { identifier: "ada", password: "x" }))).toBe(false);
+    expect(isPlain(create(LoginRequestSchema, { identifier: "ada" }))).toBe(false);
+    expect(isPlain(create(LoginRequestSchema, { identifier: "ada", password: "x" }))).toBe(true);
+  });
+
+  it("are refreshes without an attempt id, which is bytes", () => {
+    const isPlain = plainlyOf(RefreshRequestSchema);
+    expect(isPlain(create(RefreshRequestSchema, { refreshToken: "a".repeat(400) }))).toBe(true);
+    const attemptId = new Uint8Array(16);
+    expect(isPlain(create(RefreshRequestSchema, { refreshToken: "a", attemptId }))).toBe(false);
   });
 });

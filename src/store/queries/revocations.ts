@@ -41,7 +41,7 @@ export async function replaceLog(db: Queries, logId: string): Promise<void> {
  * the write ends, so revisions are committed in their order and none is missing.
  */
 export async function appendRevocation(
-  { db, now }: Tx,
+  { db, now, announce }: Tx,
   entry: Pick<RevocationRow, "kind" | "subject" | "value" | "expires_at">,
 ): Promise<number> {
   const { revision } = await db
@@ -53,6 +53,7 @@ export async function appendRevocation(
     .insertInto("revocations")
     .values({ ...entry, revision, recorded_at: now })
     .execute();
+  announce?.();
   return revision;
 }
 
@@ -69,6 +70,7 @@ export async function forgetRevocations({ db }: Tx, expiredBefore: number): Prom
     .where("expires_at", "<", expiredBefore)
     .executeTakeFirstOrThrow();
   if (newest === null) return;
-  await db.deleteFrom("revocations").where("expires_at", "<", expiredBefore).execute();
+  // What is appended meanwhile may have expired, too, but lies above the floor.
+  await db.deleteFrom("revocations").where("expires_at", "<", expiredBefore).where("revision", "<=", newest).execute();
   await db.updateTable("revocation_log").set({ floor: newest }).where("floor", "<", newest).execute();
 }

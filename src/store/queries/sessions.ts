@@ -1,18 +1,24 @@
 /** Sessions and their recent rotations. */
 import type { Selectable } from "kysely";
+import { compileOnce } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
 /** Surplus sessions are looked at so many at a time, so that no write is a long one. */
 const SURPLUS_AT_ONCE = 50;
+/** Sessions that one statement ends where all of them do, so that none takes longer than statements may. */
+const ENDED_AT_ONCE = 5_000;
 
 /** A session as stored. */
 export type SessionRow = Selectable<Schema["sessions"]>;
 
 /** The session, or `null`. */
 export async function findSession(db: Queries, id: string): Promise<SessionRow | null> {
-  return (await db.selectFrom("sessions").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
+  const { rows } = await sessionById(db, id);
+  return rows[0] ?? null;
 }
+
+const sessionById = compileOnce((db, id: string) => db.selectFrom("sessions").selectAll().where("id", "=", id), ["id"]);
 
 /** The session, kept from others until the write ends; or `null`. Lock its user first. */
 export async function lockSession({ db, locksRows }: Tx, id: string): Promise<SessionRow | null> {
@@ -38,15 +44,37 @@ type Rotation = Pick<
 
 /** Moves the session on by one generation, if nobody did so before. */
 export async function rotate(db: Queries, id: string, next: Rotation): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable("sessions")
-    .set(next)
-    .where("id", "=", id)
-    .where("generation", "=", next.generation - 1)
-    .where("ended_at", "is", null)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
+  const { generation, rotated_at, attempt_hash, refresh_expires_at, access_expires_at } = next;
+  const { numAffectedRows } = await rotateSession(
+    db,
+    generation,
+    rotated_at,
+    attempt_hash,
+    refresh_expires_at,
+    access_expires_at,
+    id,
+    generation - 1,
+  );
+  return numAffectedRows === 1n;
 }
+
+const ROTATION: [number, number, string | null, number, number, string, number] = [1, 2, "hash", 3, 4, "id", 5];
+const rotateSession = compileOnce(
+  (db, generation, rotatedAt, attemptHash, refreshExpiresAt, accessExpiresAt, id, from) =>
+    db
+      .updateTable("sessions")
+      .set({
+        generation,
+        rotated_at: rotatedAt,
+        attempt_hash: attemptHash,
+        refresh_expires_at: refreshExpiresAt,
+        access_expires_at: accessExpiresAt,
+      })
+      .where("id", "=", id)
+      .where("generation", "=", from)
+      .where("ended_at", "is", null),
+  ROTATION,
+);
 
 /** Notes that an access token of the session lives until `expiresAt`. */
 export async function noteAccessExpiry(db: Queries, id: string, expiresAt: number): Promise<void> {
@@ -121,12 +149,18 @@ export async function markEnded({ db, now }: Tx, id: string): Promise<void> {
 
 /** Marks every session as ended, without a word in the log; how many. */
 export async function endAllSessions({ db, now }: Tx): Promise<number> {
-  const { numUpdatedRows } = await db
-    .updateTable("sessions")
-    .set({ ended_at: now, attempt_hash: null })
-    .where("ended_at", "is", null)
-    .executeTakeFirst();
-  return Number(numUpdatedRows);
+  for (let ended = 0; ; ) {
+    const { numUpdatedRows } = await db
+      .updateTable("sessions")
+      .set({ ended_at: now, attempt_hash: null })
+      .where("ended_at", "is", null)
+      .where("id", "in", (inner) =>
+        inner.selectFrom("sessions").select("id").where("ended_at", "is", null).limit(ENDED_AT_ONCE),
+      )
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return ended;
+    ended += Number(numUpdatedRows);
+  }
 }
 
 /** The latest expiry of any access token that was ever issued to the user, in milliseconds; 0 if none was. */

@@ -1,5 +1,6 @@
 /** Users and the roles they hold. */
 import type { Selectable } from "kysely";
+import { compileOnce } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
@@ -14,14 +15,16 @@ export async function findUser(db: Queries, by: "id" | "username" | "email", val
 
 /** The user, kept from others until the write ends; or `null`. */
 export async function lockUser({ db, locksRows }: Tx, id: string): Promise<UserRow | null> {
-  const row = await db
-    .selectFrom("users")
-    .selectAll()
-    .where("id", "=", id)
-    .$if(locksRows, (query) => query.forUpdate())
-    .executeTakeFirst();
+  const { rows } = await (locksRows ? lockedUserById : userById)(db, id);
+  const [row] = rows;
   return row === undefined ? null : { ...row, roles: await rolesOf(db, id) };
 }
+
+const userById = compileOnce((db, id: string) => db.selectFrom("users").selectAll().where("id", "=", id), ["id"]);
+const lockedUserById = compileOnce(
+  (db, id: string) => db.selectFrom("users").selectAll().where("id", "=", id).forUpdate(),
+  ["id"],
+);
 
 /** Up to `limit` users after the one with the id `after`, the oldest first; those who hold `role` if one is named. */
 export async function listUsers(
@@ -112,6 +115,11 @@ export async function isHeldByAnother(db: Queries, role: string, userId: string)
 }
 
 async function rolesOf(db: Queries, userId: string): Promise<readonly string[]> {
-  const rows = await db.selectFrom("user_roles").select("role").where("user_id", "=", userId).orderBy("role").execute();
+  const { rows } = await roleNames(db, userId);
   return rows.map(({ role }) => role);
 }
+
+const roleNames = compileOnce(
+  (db, userId: string) => db.selectFrom("user_roles").select("role").where("user_id", "=", userId).orderBy("role"),
+  ["id"],
+);

@@ -9,18 +9,28 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Driver,
+  Kysely,
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
+import { setShortcut } from "../compile-once.ts";
+import type { Schema } from "../schema.ts";
 import type { Connection } from "./connection.ts";
 
-/** A dialect on `connection`, which it neither opens nor closes. */
-export function sqliteDialect(connection: Connection): Dialect {
+/** Queries on `connection`, which they neither open nor close. */
+export function queriesOn(connection: Connection): Kysely<Schema> {
+  const single = createCachingConnection(connection);
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(connection, single) });
+  setShortcut(db, single);
+  return db;
+}
+
+function sqliteDialect(connection: Connection, single: DatabaseConnection): Dialect {
   return {
     createAdapter: () => new TransactionalDdlAdapter(),
-    createDriver: () => driverOn(connection),
+    createDriver: () => driverOn(connection, single),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -33,8 +43,7 @@ class TransactionalDdlAdapter extends SqliteAdapter {
   }
 }
 
-function driverOn(connection: Connection): Driver {
-  const single = createCachingConnection(connection);
+function driverOn(connection: Connection, single: DatabaseConnection): Driver {
   return {
     init: async () => {},
     acquireConnection: async () => single,

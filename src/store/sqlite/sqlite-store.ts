@@ -3,14 +3,12 @@
  * reads, so that no reader sees what is not yet committed. Other processes may
  * have the same file open; `PRAGMA data_version` tells when they changed it.
  */
-import { Kysely } from "kysely";
 import { Refusal } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { migrate } from "../migrate.ts";
-import type { Schema } from "../schema.ts";
 import type { Queries, Store, Tx } from "../store.ts";
 import { type Connection, openConnection } from "./connection.ts";
-import { sqliteDialect } from "./dialect.ts";
+import { queriesOn } from "./dialect.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import { refusalOf } from "./outage.ts";
 import { explainFault } from "./unusable.ts";
@@ -36,7 +34,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const { file, clock, lockPatienceMs = LOCK_PATIENCE_MS } = options;
   const writer = await openConnection(file);
   try {
-    const db = new Kysely<Schema>({ dialect: sqliteDialect(writer) });
+    const db = queriesOn(writer);
     await migrate(db);
     const reader = await openConnection(file);
     writer.pragma("busy_timeout = 0");
@@ -52,7 +50,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 export async function migrateSqliteFile(file: string): Promise<readonly string[]> {
   const connection = await openConnection(file);
   try {
-    return await migrate(new Kysely<Schema>({ dialect: sqliteDialect(connection) }));
+    return await migrate(queriesOn(connection));
   } catch (error) {
     throw explainFault(error, file);
   } finally {
@@ -70,7 +68,7 @@ type Parts = {
 };
 
 function createStore({ groups, writer, db, reader, clock }: Parts): Store {
-  const readQueries = new Kysely<Schema>({ dialect: sqliteDialect(reader) });
+  const readQueries = queriesOn(reader);
   let reads: Promise<unknown> = Promise.resolve();
   let closed = false;
 

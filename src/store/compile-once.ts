@@ -1,0 +1,65 @@
+/**
+ * Queries that are asked at every refresh. To put one together takes Kysely several
+ * times as long as SQLite to answer it, so that is done once.
+ */
+import type { Compilable, CompiledQuery, QueryResult } from "kysely";
+import type { Queries } from "./store.ts";
+
+/** What values a query is asked with. */
+type Values = readonly (string | number | null)[];
+
+/** A query that can be put together; what it would be answered with is known by its type. */
+type Query<Row> = Compilable & { readonly execute: () => Promise<Row[]> };
+
+/** A query whose values are known by their places. */
+type Template = { readonly query: CompiledQuery; readonly parameters: (given: Values) => unknown[] };
+
+/**
+ * A function that asks what `build` puts together, which must not depend on the values.
+ * `samples`: values to put it together with, each different from all others in the query.
+ */
+export function compileOnce<Given extends Values, Row>(
+  build: (db: Queries, ...given: Given) => Query<Row>,
+  samples: Given,
+) {
+  // Each database has a language of its own.
+  const templates = new WeakMap<Queries, Template>();
+
+  function templateFor(db: Queries): Template {
+    const known = templates.get(db);
+    if (known !== undefined) return known;
+    const template = templateOf(build(db, ...samples).compile(), samples);
+    templates.set(db, template);
+    return template;
+  }
+
+  return function ask(db: Queries, ...given: Given): Promise<QueryResult<Row>> {
+    const { query, parameters } = templateFor(db);
+    const asked = { ...query, parameters: parameters(given) };
+    return shortcuts.get(db)?.executeQuery<Row>(asked) ?? db.executeQuery<Row>(asked);
+  };
+}
+
+/** What runs queries. */
+type Shortcut = { readonly executeQuery: <Row>(query: CompiledQuery) => Promise<QueryResult<Row>> };
+
+const shortcuts = new WeakMap<Queries, Shortcut>();
+
+/** Has the queries of `db` that are put together once run by `shortcut`: its one connection, which need not be taken in turns. */
+export function setShortcut(db: Queries, shortcut: Shortcut): void {
+  shortcuts.set(db, shortcut);
+}
+
+function templateOf(query: CompiledQuery, samples: Values): Template {
+  const places = query.parameters.map((value) => samples.findIndex((sample) => Object.is(sample, value)));
+  if (samples.some((_sample, index) => !places.includes(index)))
+    throw new Error(`a value is missing from: ${query.sql}`);
+  return {
+    query,
+    parameters: (given) =>
+      query.parameters.map((value, place) => {
+        const index = places[place] ?? -1;
+        return index === -1 ? value : given[index];
+      }),
+  };
+}
