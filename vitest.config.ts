@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/foreign/**"],
+    globalSetup: ["test/support/run-folder.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: "forks",

@@ -128,7 +128,7 @@ function forwardAuthOf(core: Core, { clock, config, log }: CoreDeps, check: Chec
     isService: config.authorizeCallers === "services" ? isService : null,
     audiences: config.audiences,
     standardAudience,
-    asOf: knowledge.asOf,
+    asOf: core.confirmedAt,
     stalenessBoundMs: LIMITS.stalenessBoundMs,
     clock,
     log,
@@ -155,7 +155,9 @@ function routesOf(core: Core, { clock, config }: CoreDeps, check: Checker["check
         issuer: config.issuer,
         clock,
         checkpointMs: core.checkpointMs,
+        waitForRevision: core.waitForRevision,
         maxWatchers: BOUNDS.feedWatchers,
+        maxWatchersOfService: BOUNDS.feedWatchersOfService,
       }),
     );
     router.service(

@@ -63,6 +63,8 @@ function named(values: Values) {
     host: values.SALLYPORT_HOST,
     port: values.SALLYPORT_PORT,
     dataDir: values.SALLYPORT_DATA_DIR,
+    /** PostgreSQL; `null`: SQLite in the data folder. The URL holds a password. */
+    database: values.SALLYPORT_DATABASE_URL === "" ? null : databaseOf(values),
     issuer: values.SALLYPORT_ISSUER || defaultIssuer(values),
     audiences: values.SALLYPORT_AUDIENCES,
     masterKeys: values.SALLYPORT_MASTER_KEY,
@@ -87,6 +89,18 @@ function named(values: Values) {
     logLevel: values.SALLYPORT_LOG_LEVEL,
     shutdownDelayMs: values.SALLYPORT_SHUTDOWN_DELAY_SECONDS * second,
   };
+}
+
+function databaseOf({ SALLYPORT_DATABASE_URL: url, SALLYPORT_DATABASE_CONNECTIONS: maxConnections }: Values) {
+  return { url, maxConnections };
+}
+
+/** What every instance on one database must agree on, none may make up. */
+function databaseFaultsOf(values: Partial<Values>): string[] {
+  if (!values.SALLYPORT_DATABASE_URL) return [];
+  const shared = ["SALLYPORT_ISSUER", "SALLYPORT_MASTER_KEY"] as const;
+  const missing = shared.filter((name) => values[name]?.length === 0);
+  return missing.map((name) => `${name} must be set where SALLYPORT_DATABASE_URL is: the same for every instance`);
 }
 
 /** The files of the port's certificate; `null` where it speaks cleartext. */
@@ -125,7 +139,7 @@ function contradictionsOf(values: Partial<Values>, isStated: IsStated): string[]
     faults.push("SALLYPORT_REFRESH_GRACE_SECONDS must be less than SALLYPORT_REFRESH_IDLE_TTL_SECONDS");
   }
   if (memory < 8 * lanes) faults.push("SALLYPORT_ARGON2_MEMORY_KIB must be at least 8 for each lane (RFC 9106)");
-  return [...faults, ...tlsFaultsOf(values), ...metricsFaultsOf(values, isStated)];
+  return [...faults, ...tlsFaultsOf(values), ...databaseFaultsOf(values), ...metricsFaultsOf(values, isStated)];
 }
 
 function metricsFaultsOf(values: Partial<Values>, isStated: IsStated): string[] {

@@ -4,11 +4,11 @@
  * and every command stand on this.
  */
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { type AuditKind, createAudit } from "./audit/audit.ts";
 import { createChecker } from "./check/checker.ts";
 import { createKnowledge } from "./check/knowledge.ts";
 import { type Config, LIMITS } from "./config.ts";
+import { openDatabase } from "./database.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Random } from "./lib/random.ts";
 import type { Log } from "./log.ts";
@@ -31,14 +31,13 @@ import { createOwnSessionRevocation } from "./sessions/own-sessions.ts";
 import { createSessionLife } from "./sessions/session-life.ts";
 import { createUserSessionRevocation } from "./sessions/user-sessions.ts";
 import { listKeys } from "./store/queries/keys.ts";
-import { migrateSqliteFile, openSqliteStore } from "./store/sqlite/sqlite-store.ts";
 import { createAccessTokenIssuer } from "./tokens/access-token-issuer.ts";
 import { createAudiencePolicy } from "./tokens/audience-policy.ts";
 import { claimDatabase } from "./tokens/claim-database.ts";
 import { declareRestored } from "./tokens/declare-restored.ts";
 import { ensureKeys, rotateKeys } from "./tokens/key-life.ts";
 import { createKeyRing } from "./tokens/key-ring.ts";
-import { loadMasterKeys, refuseLostDatabase } from "./tokens/master-key.ts";
+import { loadMasterKeys } from "./tokens/master-key.ts";
 import { createPageTokens } from "./tokens/page-token.ts";
 import { createRefreshTokens } from "./tokens/refresh-token.ts";
 import { rewrapKeys } from "./tokens/rewrap-keys.ts";
@@ -56,6 +55,8 @@ export type CoreDeps = {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  /** Time between checkpoints of the revocation feed, in milliseconds, where it is not the one of the contract. */
+  readonly checkpointMs?: number;
   /** Told of each event of the audit trail, by its kind alone. */
   readonly onAuditEvent?: (kind: AuditKind) => void;
 };
@@ -63,33 +64,14 @@ export type CoreDeps = {
 /** The core, ready to work. */
 export type Core = Awaited<ReturnType<typeof openCore>>;
 
-/** The file of the database. */
-export function databaseFile({ dataDir }: Pick<Config, "dataDir">): string {
-  return join(dataDir, "sallyport.db");
-}
-
-/**
- * Makes the database or brings its schema up to this version; the names of the
- * migrations that were run. `beginAnew`: even where a database was lost.
- * @throws UnusableDatabase, UnusableSchema, MasterKeyError.
- */
-export async function migrateDatabase(
-  config: Pick<Config, "dataDir">,
-  { beginAnew }: { readonly beginAnew: boolean },
-): Promise<readonly string[]> {
-  if (!beginAnew) refuseLostDatabase(config.dataDir, databaseFile(config));
-  return migrateSqliteFile(databaseFile(config));
-}
-
 /**
  * Opens the database (making it, its keys and its log where there are none), reads
  * it into memory and follows it.
  * @throws UnusableDatabase, UnusableSchema, MasterKeyError, and what the file system throws.
  */
-export async function openCore({ config, log, clock, random, onAuditEvent = () => {} }: CoreDeps) {
-  const file = databaseFile(config);
-  refuseLostDatabase(config.dataDir, file);
-  const store = await openSqliteStore({ file, clock });
+export async function openCore({ config, log, clock, random, ...others }: CoreDeps) {
+  const { checkpointMs = LIMITS.checkpointMs, onAuditEvent = () => {} } = others;
+  const store = await openDatabase(config, clock);
   try {
     const mayCreate = (await store.read(listKeys)).length === 0;
     const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });
@@ -109,10 +91,11 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
     const keys = createKeyRing(masterKeys);
     const knowledge = createKnowledge();
     const tick = () => performance.now();
-    const feed = createFeed({ knowledge, clock, tick, checkpointMs: LIMITS.checkpointMs });
+    const feed = createFeed({ knowledge, clock, tick, checkpointMs });
     const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, feed, clock, log });
     const commit = createCommit({ store, follower });
     const keyChange = { ...keyLife, commit };
+    const confirmedAt = () => clock.now() - knowledge.stalenessMs(clock.now());
     const checker = createChecker({
       keys: keys.verificationKeys,
       issuer: config.issuer,
@@ -120,7 +103,7 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
       revocations: knowledge.revocations,
       roles: knowledge.roles,
       clock,
-      asOf: knowledge.asOf,
+      asOf: confirmedAt,
       stalenessBoundMs: LIMITS.stalenessBoundMs,
       cacheCapacity: TOKEN_CACHE_CAPACITY,
     });
@@ -145,7 +128,10 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
       keys,
       knowledge,
       feed,
+      checkpointMs,
       checker,
+      /** When what is known was last confirmed to be the newest, in milliseconds. */
+      confirmedAt,
       /** Notes what this server's tokens depend on; before it issues any. */
       claimDatabase: () =>
         claimDatabase({
@@ -153,8 +139,11 @@ export async function openCore({ config, log, clock, random, onAuditEvent = () =
           commit,
           issuer: config.issuer,
           accessTokenTtlMs: config.accessTokenTtlMs,
+          mayChangeIssuer: config.database === null,
           log,
         }),
+      /** The database's clock, where it has one of its own. */
+      readDatabaseTime: config.database === null ? null : () => store.write(async ({ now }) => now),
       hashQueue: permits,
       standardAudience: audiences.standard,
       waitForRevision: createWaitForRevision({ knowledge, follower }),

@@ -31,6 +31,19 @@ export const SETTINGS = {
     default: "./data",
     meaning: "folder of the database and the master key; it is made if the folder above it is there",
   },
+  SALLYPORT_DATABASE_URL: {
+    schema: z
+      .string()
+      .refine((text) => text === "" || isDatabaseUrl(text), "must be a URL of PostgreSQL: postgres://…"),
+    default: "",
+    meaning:
+      "`postgres://user:password@host:5432/database` puts everything on PostgreSQL, for any number of instances; if empty, SQLite in the data folder",
+  },
+  SALLYPORT_DATABASE_CONNECTIONS: {
+    schema: whole(2, 1_000),
+    default: "10",
+    meaning: "connections that one instance keeps to PostgreSQL at most, and one more for hints",
+  },
   SALLYPORT_ISSUER: {
     schema: z.url({ protocol: /^https?$/ }).or(z.literal("")),
     default: "",
@@ -148,6 +161,10 @@ function toAddress(text: string): Address | null {
   const [, ipv6, name, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
   const host = ipv6 ?? name;
   return host === undefined || Number(port) > 65_535 ? null : { host, port: Number(port) };
+}
+
+function isDatabaseUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\//.test(text) && URL.canParse(text);
 }
 
 function isOrigin(text: string): boolean {

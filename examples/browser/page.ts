@@ -80,7 +80,7 @@ async function watch(): Promise<void> {
   } catch (error) {
     if (signal.aborted) return;
     // The token has expired, or the user's roles have changed: the next call carries a new token.
-    if (reasonOf(error)?.nextStep === "REFRESH") return watch();
+    if (reasonOf(error)?.nextStep === "REFRESH") return void setTimeout(watch, 500);
     list.replaceChildren(`no more orders, ${explain(error)}`);
   }
 }

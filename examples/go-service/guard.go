@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	accessv1 "sallyport.example/orders/gen/sallyport/access/v1"
 	authv1 "sallyport.example/orders/gen/sallyport/auth/v1"
@@ -25,14 +27,16 @@ import (
 const (
 	// How long a caller waits for Sallyport at most.
 	patience = 2 * time.Second
+	// How old Sallyport's knowledge of logouts and roles may be; older knowledge is no answer.
+	maxStaleness = 10 * time.Second
 	// Longer tokens are not looked at.
 	maxTokenBytes = 8192
 )
 
 var bearer = regexp.MustCompile(`^(?i:bearer) +([A-Za-z0-9._~+/-]+=*)$`)
 
-// Guard lets calls pass by the access rules in the protos. It starts from "deny": a method without a rule keeps it
-// from being made, and one that it does not know is refused.
+// Guard lets calls pass by the access rules in the protos. It starts from "deny": a method without a rule that can
+// stand keeps it from being made, and one that it does not know is refused.
 type Guard struct {
 	auth     authv1.AuthServiceClient
 	apiKey   string
@@ -44,6 +48,7 @@ type Guard struct {
 // anyone may ask.
 func NewGuard(auth authv1.AuthServiceClient, apiKey, audience string, services ...*grpc.ServiceDesc) (*Guard, error) {
 	rules := map[string]*accessv1.AccessRule{}
+	var faults []error
 	for _, service := range services {
 		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service.ServiceName))
 		if err != nil {
@@ -57,10 +62,13 @@ func NewGuard(auth authv1.AuthServiceClient, apiKey, audience string, services .
 			method := descriptor.Methods().Get(i)
 			rule, err := ruleOf(method)
 			if err != nil {
-				return nil, fmt.Errorf("%s %w", method.FullName(), err)
+				faults = append(faults, fmt.Errorf("%s %w", method.FullName(), err))
 			}
 			rules[fmt.Sprintf("/%s/%s", descriptor.FullName(), method.Name())] = rule
 		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return &Guard{auth, apiKey, audience, rules}, nil
 }
@@ -72,16 +80,38 @@ func ruleOf(method protoreflect.MethodDescriptor) (*accessv1.AccessRule, error) 
 		options, extension = method.Parent().Options(), accessv1.E_DefaultRule
 	}
 	rule, _ := proto.GetExtension(options, extension).(*accessv1.AccessRule)
-	switch {
-	case rule == nil:
+	if rule == nil {
 		return nil, errors.New("has no access rule")
-	case len(rule.ProtoReflect().GetUnknown()) > 0:
-		return nil, errors.New("has an access rule that states what this version does not know")
-	case !rule.Public && !rule.Authenticated && len(rule.AnyRole) == 0 && len(rule.AllPermissions) == 0 &&
-		rule.MaxAuthAge == nil:
-		return nil, errors.New("has an access rule that says nothing")
+	}
+	if fault := faultOf(rule); fault != "" {
+		return nil, fmt.Errorf("has an access rule %s", fault)
 	}
 	return rule, nil
+}
+
+// faultOf is why the rule cannot be taken at its word; empty if it can. What contradicts itself is refused, for one
+// half of it would open what the other half closes.
+func faultOf(rule *accessv1.AccessRule) string {
+	asks := rule.Authenticated || len(rule.AnyRole) > 0 || len(rule.AllPermissions) > 0 || rule.MaxAuthAge != nil
+	// Whichever it is, Sallyport is asked about each call.
+	_, known := accessv1.Freshness_name[int32(rule.Freshness)]
+	switch {
+	case len(rule.ProtoReflect().GetUnknown()) > 0 || !known:
+		return "that states what this version does not know"
+	case rule.Public && asks:
+		return "that is public and states something else"
+	case !rule.Public && !asks:
+		return "that says nothing"
+	case rule.MaxAuthAge != nil && rule.MaxAuthAge.AsDuration() <= 0:
+		return "whose max_auth_age is not above zero"
+	case repeats(rule.AnyRole) || repeats(rule.AllPermissions):
+		return "that names something twice"
+	}
+	return ""
+}
+
+func repeats(names []string) bool {
+	return len(slices.Compact(slices.Sorted(slices.Values(names)))) < len(names)
 }
 
 type principalKey struct{}
@@ -137,6 +167,7 @@ func (g *Guard) admit(ctx context.Context, method string) (context.Context, erro
 		AnyRole:        rule.AnyRole,
 		AllPermissions: rule.AllPermissions,
 		MaxAuthAge:     rule.MaxAuthAge,
+		MaxStaleness:   durationpb.New(maxStaleness),
 	})
 	switch {
 	case ctx.Err() != nil:

@@ -5,7 +5,7 @@ import logging
 import re
 
 import grpc
-from google.protobuf import any_pb2, descriptor_pool, unknown_fields
+from google.protobuf import any_pb2, descriptor_pool, duration_pb2, unknown_fields
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from sallyport.access.v1 import access_pb2
@@ -13,6 +13,8 @@ from sallyport.auth.v1 import auth_service_pb2, decision_pb2
 
 # How long a caller waits for Sallyport at most, in seconds.
 PATIENCE = 2
+# How old Sallyport's knowledge of logouts and roles may be; older knowledge is no answer.
+MAX_STALENESS = duration_pb2.Duration(seconds=10)
 # Longer tokens are not looked at.
 MAX_TOKEN_BYTES = 8192
 BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
@@ -23,7 +25,7 @@ principal = contextvars.ContextVar("principal", default=None)
 
 
 class Guard(grpc.ServerInterceptor):
-    """Starts from "deny": a method without a rule keeps it from being made, one that it does not know is refused."""
+    """Starts from "deny": a method without a rule that can stand keeps it from being made, an unknown one is refused."""
 
     def __init__(self, auth, api_key, audience, services):
         """Reads the rules of the services, given by their full names. The API key may be empty where anyone may ask."""
@@ -31,9 +33,15 @@ class Guard(grpc.ServerInterceptor):
         self.metadata = [("authorization", f"Bearer {api_key}")] if api_key else []
         self.audience = audience
         self.rules = {}
+        faults = []
         for name in services:
             for method in descriptor_pool.Default().FindServiceByName(name).methods:
-                self.rules[f"/{name}/{method.name}"] = rule_of(method)
+                rule = self.rules[f"/{name}/{method.name}"] = rule_of(method)
+                fault = "has no access rule" if rule is None else fault_of(rule)
+                if fault is not None:
+                    faults.append(f"{method.full_name} {fault}")
+        if faults:
+            raise ValueError("\n".join(faults))
 
     def intercept_service(self, continuation, details):
         handler = continuation(details)
@@ -72,6 +80,7 @@ class Guard(grpc.ServerInterceptor):
             any_role=rule.any_role,
             all_permissions=rule.all_permissions,
             max_auth_age=rule.max_auth_age if rule.HasField("max_auth_age") else None,
+            max_staleness=MAX_STALENESS,
         )
         try:
             answer = self.auth.Authorize(question, metadata=self.metadata, timeout=PATIENCE)
@@ -87,20 +96,32 @@ class Guard(grpc.ServerInterceptor):
 
 
 def rule_of(method):
-    """The method's own rule, else the default of its service."""
+    """The method's own rule, else the default of its service, else None."""
     own, default = method.GetOptions(), method.containing_service.GetOptions()
     if own.HasExtension(access_pb2.rule):
-        rule = own.Extensions[access_pb2.rule]
-    elif default.HasExtension(access_pb2.default_rule):
-        rule = default.Extensions[access_pb2.default_rule]
-    else:
-        raise ValueError(f"{method.full_name} has no access rule")
-    if len(unknown_fields.UnknownFieldSet(rule)) > 0:
-        raise ValueError(f"{method.full_name} has an access rule that states what this version does not know")
+        return own.Extensions[access_pb2.rule]
+    if default.HasExtension(access_pb2.default_rule):
+        return default.Extensions[access_pb2.default_rule]
+    return None
+
+
+def fault_of(rule):
+    """Why the rule cannot be taken at its word, or None. What contradicts itself is refused, for one half of it would
+    open what the other half closes."""
     asks = rule.authenticated or rule.any_role or rule.all_permissions or rule.HasField("max_auth_age")
+    # Whichever it is, Sallyport is asked about each call.
+    known = rule.freshness in access_pb2.Freshness.values()
+    if len(unknown_fields.UnknownFieldSet(rule)) > 0 or not known:
+        return "has an access rule that states what this version does not know"
+    if rule.public and asks:
+        return "has an access rule that is public and states something else"
     if not rule.public and not asks:
-        raise ValueError(f"{method.full_name} has an access rule that says nothing")
-    return rule
+        return "has an access rule that says nothing"
+    if rule.HasField("max_auth_age") and rule.max_auth_age.ToNanoseconds() <= 0:
+        return "has an access rule whose max_auth_age is not above zero"
+    if any(len(set(names)) < len(names) for names in (rule.any_role, rule.all_permissions)):
+        return "has an access rule that names something twice"
+    return None
 
 
 def token_in(details, context):

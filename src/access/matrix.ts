@@ -5,7 +5,7 @@
  */
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { createRoleTable } from "../check/role-table.ts";
-import { AUTHENTICATED, type Rule, violationOf } from "../check/rule.ts";
+import { PUBLIC, type Rule, violationOf } from "../check/rule.ts";
 import { isInfrastructure } from "./infrastructure.ts";
 import { NO_RULE, nameOf, readRule } from "./method-rules.ts";
 
@@ -36,8 +36,6 @@ export type MatrixRow = {
 export function accessMatrix(services: readonly DescService[], roles: readonly KnownRole[]): readonly MatrixRow[] {
   return services.flatMap((service) => service.methods.map((method) => rowOf(method, roles)));
 }
-
-const PUBLIC: Rule = { ...AUTHENTICATED, public: true };
 
 function rowOf(method: DescMethod, roles: readonly KnownRole[]): MatrixRow {
   const infrastructure = isInfrastructure(method.parent);

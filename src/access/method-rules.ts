@@ -83,8 +83,9 @@ function faultOf(stated: AccessRule): string | null {
 }
 
 const FRESHNESS: ReadonlySet<number> = new Set(Object.values(Freshness));
-/** As access.proto has them. */
-const ROLE = /^(?=.{1,64}$)[a-z][a-z0-9_.-]*$/;
+/** The name of a role, as access.proto has it. */
+export const ROLE = /^(?=.{1,64}$)[a-z][a-z0-9_.-]*$/;
+/** Likewise a permission. */
 const PERMISSION = /^(?=.{1,128}$)[a-z][a-z0-9_.-]*(:[a-z][a-z0-9_.-]*)*$/;
 const MAX_NAMES = 32;
 /** Characters of a name that no rule may have: enough to know it again. */

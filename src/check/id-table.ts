@@ -23,6 +23,8 @@ const SWEPT_PLACES = 8192;
 export type IdTable = {
   /** The number of this id; `null` if it is not in the table. */
   readonly get: (id: string) => number | null;
+  /** The same for the words of an id. */
+  readonly getWords: (words: Uint32Array) => number | null;
   /** Puts an id in. If it is in, the greater number and the later expiry stay. */
   readonly raise: (id: string, number: number, expiry: number) => void;
   /** The same for the words of an id that begin at `at`. */
@@ -78,13 +80,18 @@ export function createIdTable(): IdTable {
     if (part.taken * ENTRY_WORDS * 8 < places.length && least < places.length) part.places = resized(places, least);
   }
 
+  function getWords(words: Uint32Array): number | null {
+    const { places } = partOf(parts, words, 0);
+    const place = find(places, words, 0);
+    return places[place + EXPIRY] === 0 ? null : (places[place + NUMBER] ?? 0);
+  }
+
   return {
     get(id) {
       writeIdWords(id, sought, 0);
-      const { places } = partOf(parts, sought, 0);
-      const place = find(places, sought, 0);
-      return places[place + EXPIRY] === 0 ? null : (places[place + NUMBER] ?? 0);
+      return getWords(sought);
     },
+    getWords,
     raise(id, number, expiry) {
       writeIdWords(id, sought, 0);
       raiseWords(sought, 0, number, expiry);

@@ -31,6 +31,8 @@ export type Knowledge = {
   readonly revision: () => number;
   /** When the log was last read to its end, in milliseconds; 0 before the first time. */
   readonly asOf: () => number;
+  /** How long ago that was at `now`, in milliseconds. A clock that was put back makes nothing younger. */
+  readonly stalenessMs: (now: number) => number;
   /** Replaces everything. */
   readonly restart: (snapshot: Snapshot) => void;
   /** Applies entries, which lead from the present revision to `revision`. */
@@ -39,6 +41,12 @@ export type Knowledge = {
   readonly confirm: (time: number) => void;
 };
 
+/** Smaller steps back of a clock are its own affair, in milliseconds. */
+const STEP_MS = 1_000;
+
+/** The machine's own count of milliseconds, which no operator sets. */
+const tick = () => performance.now();
+
 /** Knowledge of nothing. */
 export function createKnowledge(): Knowledge {
   const revocations = createRevocationSet();
@@ -46,6 +54,7 @@ export function createKnowledge(): Knowledge {
   const services = createServiceTable();
   let position = { logId: "", revision: 0 };
   let confirmedAt = 0;
+  let confirmedTick = tick();
 
   function apply(entry: LogEntry): void {
     if (entry.kind !== "role_changed") revocations.note(entry);
@@ -60,6 +69,11 @@ export function createKnowledge(): Knowledge {
     logId: () => position.logId,
     revision: () => position.revision,
     asOf: () => confirmedAt,
+    stalenessMs(now) {
+      const told = Math.max(0, now - confirmedAt);
+      const counted = tick() - confirmedTick;
+      return counted - told > STEP_MS ? counted : told;
+    },
     restart(snapshot) {
       revocations.adopt(snapshot.revocations);
       roles.clear();
@@ -72,6 +86,7 @@ export function createKnowledge(): Knowledge {
     },
     confirm(time) {
       confirmedAt = Math.max(confirmedAt, time);
+      confirmedTick = tick();
     },
   };
 }

@@ -12,8 +12,12 @@ export type Revocation =
 /** Which sessions ended, and which tokens of a user are void. Times are milliseconds, kept in whole seconds, rounded up. */
 export type RevocationSet = {
   readonly isSessionEnded: (sessionId: string) => boolean;
+  /** The same for an id whose words are known. */
+  readonly isEnded: (session: Uint32Array) => boolean;
   /** The lowest epoch that the user's tokens may carry; 0 where nothing is known. */
   readonly epochOf: (userId: string) => number;
+  /** The same for an id whose words are known. */
+  readonly leastEpoch: (user: Uint32Array) => number;
   readonly endSession: (sessionId: string, expiresAt: number) => void;
   readonly raiseEpoch: (userId: string, epoch: number, expiresAt: number) => void;
   readonly note: (revocation: Revocation) => void;
@@ -48,6 +52,8 @@ export function createRevocationSet(): RevocationSet {
   }
 
   return {
+    isEnded: (session) => sessions.size() > 0 && sessions.getWords(session) !== null,
+    leastEpoch: (user) => (users.size() === 0 ? 0 : (users.getWords(user) ?? 0)),
     isSessionEnded: (sessionId) => sessions.size() > 0 && sessions.get(sessionId) !== null,
     epochOf: (userId) => (users.size() === 0 ? 0 : (users.get(userId) ?? 0)),
     endSession,

@@ -27,6 +27,9 @@ export const AUTHENTICATED: Rule = {
   freshness: "LOCAL",
 };
 
+/** Anyone. */
+export const PUBLIC: Rule = { ...AUTHENTICATED, public: true };
+
 type RuleContext = { readonly roles: RoleTable; readonly clock: Clock };
 
 /**

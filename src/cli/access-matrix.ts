@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { accessMatrix, type KnownRole, type MatrixRow } from "../access/matrix.ts";
 import { FORMATS, type Format, faultLines, formatMatrix } from "../access/matrix-format.ts";
+import { ROLE } from "../access/method-rules.ts";
 import { ADMIN, USER } from "../roles/built-in.ts";
 import { listRoles } from "../store/queries/roles.ts";
 import { CommandFault } from "./command-fault.ts";
@@ -134,8 +135,6 @@ function refuseFaults(rows: readonly MatrixRow[], { reflection }: Options): void
     `${faulty.length} of ${rows.length} methods cannot be guarded as they stand:\n  ${lines.join("\n  ")}`,
   );
 }
-
-const ROLE = /^[a-z][a-z0-9_.-]{0,63}$/;
 
 function parseRoles(text: string, before: readonly string[]): readonly string[] {
   const names = text.split(",");

@@ -1,6 +1,6 @@
-import { existsSync, statSync } from "node:fs";
 import { type Config, readConfig } from "../config.ts";
-import { type Core, databaseFile, openCore } from "../core.ts";
+import { type Core, openCore } from "../core.ts";
+import { databaseFile, databaseName, hasDatabase } from "../database.ts";
 import { Refusal } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { systemRandom } from "../lib/random.ts";
@@ -24,10 +24,10 @@ export async function withCore<T>(
 ): Promise<T> {
   const context = readContext();
   const { config } = context;
-  if (!mayCreate && !hasDatabase(config)) {
-    throw new Error(
-      `there is no database in ${config.dataDir}; set SALLYPORT_DATA_DIR, or make one: sallyport migrate`,
-    );
+  if (!mayCreate && !(await hasDatabase(config, systemClock))) {
+    const setting = config.database === null ? "SALLYPORT_DATA_DIR" : "SALLYPORT_DATABASE_URL";
+    const place = await databaseName(config);
+    throw new Error(`there is no database in ${place}; set ${setting}, or make one: sallyport migrate`);
   }
   const run = async () => {
     const core = await openCore({ ...context, log: createLog({ level: "warn" }) });
@@ -46,26 +46,22 @@ export async function withCore<T>(
  */
 export async function notingNewDatabase<T>(
   config: Config,
-  note: (config: Config) => void,
+  note: (place: string) => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  const was = hasDatabase(config);
+  const was = await hasDatabase(config, systemClock);
   try {
     return await work();
   } finally {
-    if (!was && hasDatabase(config)) note(config);
+    // Whatever went wrong with the work is to be told, not that it went wrong here, too.
+    const is = await hasDatabase(config, systemClock).catch(() => false);
+    if (!was && is) note(await databaseName(config));
   }
 }
 
-/** An empty file is none: it would be made one. */
-function hasDatabase(config: Config): boolean {
-  const file = databaseFile(config);
-  return existsSync(file) && statSync(file).size > 0;
-}
-
 /** Says that there is a new database, and where. */
-export function noteOnStandardError({ dataDir }: Config): void {
-  process.stderr.write(`sallyport: made a new database in ${dataDir}\n`);
+export function noteOnStandardError(place: string): void {
+  process.stderr.write(`sallyport: made a new database in ${place}\n`);
 }
 
 /** Does the work; where a client would only be told to wait, the operator is told what to mend. */
@@ -74,8 +70,14 @@ export async function forOperator<T>(config: Config, work: () => Promise<T>): Pr
     return await work();
   } catch (error) {
     const isOutage = error instanceof Refusal && error.reason === "UNAVAILABLE" && error.cause !== undefined;
-    throw isOutage ? explainFault(error.cause, databaseFile(config)) : error;
+    if (!isOutage) throw error;
+    throw config.database === null ? explainFault(error.cause, databaseFile(config)) : await outageOf(config, error);
   }
+}
+
+async function outageOf(config: Config, { cause }: Refusal): Promise<Error> {
+  const told = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`${await databaseName(config)} cannot do this now: ${told}`, { cause });
 }
 
 /** Says a line on standard output. */

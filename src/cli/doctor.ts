@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { databaseFile } from "../core.ts";
+import { databaseFile } from "../database.ts";
 import { examine } from "../doctor/examine.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { readContext, say } from "./context.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { migrateDatabase } from "../core.ts";
+import { migrateDatabase } from "../database.ts";
 import { noteOnStandardError, notingNewDatabase, readContext, say } from "./context.ts";
 import { examples } from "./examples.ts";
 

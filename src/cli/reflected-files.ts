@@ -14,7 +14,7 @@ import { CommandFault, shown } from "./command-fault.ts";
 /** Whom to ask, as whom, and for how many seconds at most. */
 export type Asking = { readonly url: URL; readonly apiKey: string | null; readonly seconds: number };
 
-/** What a server tells of itself. Services that it does not describe are health and reflection alone. */
+/** What a server tells of itself. The files declare every service, but for health and reflection, and each is there once. */
 export type Reflected = { readonly services: readonly string[]; readonly files: readonly FileDescriptorProto[] };
 
 type Question = { messageRequest: { case: "listServices" | "fileContainingSymbol"; value: string } };
@@ -59,14 +59,25 @@ async function describe(reflect: Reflect, options: CallOptions): Promise<Reflect
   if (listed?.case !== "listServicesResponse") throw new CommandFault(69, "the server does not list its services");
   const services = listed.value.service.map(({ name }) => name);
   const answers = await ask(reflect, services, "fileContainingSymbol", options);
-  const files = services.flatMap((typeName, index) => {
-    const answer = answers[index]?.messageResponse;
-    if (answer?.case === "fileDescriptorResponse") return answer.value.fileDescriptorProto.map(toFile);
-    // Some serve health without a descriptor.
-    if (isInfrastructure({ typeName })) return [];
-    throw new CommandFault(69, `the server serves ${shown(typeName)}, but does not describe it: use --descriptors`);
-  });
-  return { services, files: firstOfEach(files) };
+  const files = eachOnce(
+    answers.flatMap(({ messageResponse }) =>
+      messageResponse.case === "fileDescriptorResponse" ? messageResponse.value.fileDescriptorProto : [],
+    ),
+  );
+  refuseUndeclared(services, files);
+  return { services, files };
+}
+
+/** By what the files declare: an answer may leave out what another one had, and may be about something else. */
+function refuseUndeclared(services: readonly string[], files: readonly FileDescriptorProto[]): void {
+  const namesIn = (file: FileDescriptorProto) =>
+    file.service.map(({ name }) => (file.package === "" ? name : `${file.package}.${name}`));
+  const declared = new Set(files.flatMap(namesIn));
+  // Some serve health without a descriptor.
+  const missing = services.filter((typeName) => !declared.has(typeName) && !isInfrastructure({ typeName }));
+  if (missing.length === 0) return;
+  const [names, them] = [missing.map(shown).join(", "), missing.length === 1 ? "it" : "them"];
+  throw new CommandFault(69, `the server serves ${names}, but does not describe ${them}: use --descriptors`);
 }
 
 /** Asks all at once; the answers in the order of the questions. */
@@ -96,9 +107,17 @@ function toFile(bytes: Uint8Array): FileDescriptorProto {
   }
 }
 
-/** A file comes once for each service in it. */
-function firstOfEach(files: readonly FileDescriptorProto[]): readonly FileDescriptorProto[] {
-  return [...new Map(files.toReversed().map((file) => [file.name, file])).values()].toReversed();
+/** A file comes once for each service in it. Which of two is served, nobody can tell if they differ. */
+function eachOnce(described: readonly Uint8Array[]): readonly FileDescriptorProto[] {
+  const found = new Map<string, Uint8Array>();
+  return described.flatMap((bytes) => {
+    const file = toFile(bytes);
+    const before = found.get(file.name);
+    found.set(file.name, bytes);
+    if (before === undefined) return [file];
+    if (Buffer.compare(before, bytes) === 0) return [];
+    throw new CommandFault(69, `the server describes ${shown(file.name)} twice, and not the same: use --descriptors`);
+  });
 }
 
 function explain(error: unknown, url: URL, seconds: number | null): CommandFault {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { createApp } from "../app.ts";
 import type { Config } from "../config.ts";
-import { databaseFile } from "../core.ts";
+import { databaseFile } from "../database.ts";
 import { refuseDamage } from "../store/sqlite/inspect-file.ts";
 import { forOperator, notingNewDatabase, readContext, say } from "./context.ts";
 import { examples } from "./examples.ts";
@@ -25,10 +25,11 @@ export function addServeCommand(program: Command, options: { readonly isDefault:
 
 async function serve(): Promise<void> {
   const context = readContext();
-  refuseDamage(databaseFile(context.config));
+  if (context.config.database === null) refuseDamage(databaseFile(context.config));
   // A warning: once in the life of an installation it is expected, and every other time a disaster.
-  const note = ({ dataDir }: Config) =>
-    context.log.warn({ event: "database_made", data_dir: dataDir }, "there was no database; made a new one");
+  const kind = context.config.database === null ? "data_dir" : "database";
+  const note = (place: string) =>
+    context.log.warn({ event: "database_made", [kind]: place }, "there was no database; made a new one");
   const start = () => forOperator(context.config, () => createApp(context));
   const app = await notingNewDatabase(context.config, note, start);
   const stopped = new Promise<void>((resolve, reject) => {

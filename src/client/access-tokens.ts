@@ -29,6 +29,8 @@ export type AccessTokens = {
   readonly anew: (audience: string) => Promise<Carried | null>;
   /** Says that a token was refused which had just been fetched in place of another. */
   readonly refusedAgain: (audience: string) => void;
+  /** Says that a token was refused to a call that cannot be sent again, such as a stream: the next call shall not carry it. */
+  readonly refusedForGood: (refused: Carried) => void;
 };
 
 /** How long refusals of an audience are taken as they are, once a brand-new token was refused there. */
@@ -54,6 +56,9 @@ export function createAccessTokens(deps: {
   const { held, refresh, clock, randomBytes } = deps;
   const running = new Map<string, Promise<AccessToken | null>>();
   const distrusted = new Map<string, number>();
+  /** For each audience, the token that the next call shall not carry, and the one that took such a token's place. */
+  const shunned = new Map<string, string>();
+  const replacements = new Map<string, { readonly token: string; readonly since: number }>();
   let failures = 0;
   let resting: Resting | null = null;
 
@@ -62,6 +67,7 @@ export function createAccessTokens(deps: {
     if (present === null) return null;
     const { sessionId } = present.record;
     const access = accessFor(present.record, audience);
+    if (access !== null && isShunned(access)) return replaced({ sessionId, access });
     const freshness = access === null ? "over" : freshnessOf(access, clock.now());
     if (access === null || freshness === "over")
       return carried(sessionId, await joined({ sessionId, audience, refused: "" }));
@@ -78,6 +84,25 @@ export function createAccessTokens(deps: {
     const access = await joined(want);
     // What was under way may have brought the very token that was refused.
     return carried(sessionId, access?.token === token ? await joined(want) : access);
+  }
+
+  function isShunned({ audience, token }: AccessToken): boolean {
+    return shunned.get(audience) === token && !isWithin(distrusted.get(audience), DISTRUST_MS);
+  }
+
+  async function replaced(refused: Carried): Promise<Carried | null> {
+    const { audience } = refused.access;
+    const other = await instead(refused);
+    shunned.delete(audience);
+    if (other !== null) replacements.set(audience, { token: other.access.token, since: clock.now() });
+    return other;
+  }
+
+  function refusedForGood({ access: { audience, token } }: Carried): void {
+    const last = replacements.get(audience);
+    // A backend that is wrong about all tokens gets a new one now and then, and not for each call.
+    if (last?.token === token && isWithin(last.since, DISTRUST_MS)) return;
+    shunned.set(audience, token);
   }
 
   async function anew(audience: string): Promise<Carried | null> {
@@ -124,7 +149,13 @@ export function createAccessTokens(deps: {
     return passed >= 0 && passed < forMs;
   }
 
-  return { current, instead, anew, refusedAgain: (audience) => void distrusted.set(audience, clock.now()) };
+  return {
+    current,
+    instead,
+    anew,
+    refusedAgain: (audience) => void distrusted.set(audience, clock.now()),
+    refusedForGood,
+  };
 }
 
 function carried(sessionId: string, access: AccessToken | null): Carried | null {

@@ -4,7 +4,7 @@
  * A call is sent twice at most, and only where that cannot do its work twice: after a guard
  * refused its token, which is before any work was done; or after UNAVAILABLE or a lost
  * answer, if the contract declares the method idempotent. A stream is sent again only as
- * long as nothing was taken from it either way.
+ * long as nothing was taken from it either way; after that, its refusal counts for the next call.
  */
 import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
@@ -14,7 +14,7 @@ import { mayBeLost } from "./lost-answer.ts";
 import { originOf } from "./origin.ts";
 import { jittered, type RandomBytes } from "./random-bytes.ts";
 import { type Reason, reasonOf } from "./refusal-reason.ts";
-import { repeatable, withFirst } from "./repeatable-stream.ts";
+import { overheard, repeatable, withFirst } from "./repeatable-stream.ts";
 import { SessionStoreError } from "./session-store.ts";
 import { type Pause, unlessAborted } from "./wait.ts";
 
@@ -65,9 +65,18 @@ export function carryToken({ tokens, pause, randomBytes }: CarryDeps, destinatio
       const header = withToken(request.header, token);
       const response = await next({ ...request, header, message: input.messages() });
       if (!response.stream) throw new ConnectError("a stream was answered as if it were none", Code.Internal);
-      return waits ? { ...response, message: await withFirst(response.message) } : response;
+      const messages = waits ? await withFirst(response.message) : response.message;
+      return { ...response, message: overheard(messages, (error) => noteRefusal(error, token)) };
     };
-    return twice(request, first, () => input.mayRepeat(), send);
+    return twice(request, first, () => input.mayRepeat(), send).catch((error: unknown) => {
+      if (!input.mayRepeat()) noteRefusal(error, first);
+      throw error;
+    });
+  }
+
+  /** What cannot be sent again tells at least the next call that its token will not do. */
+  function noteRefusal(error: unknown, token: Carried | null): void {
+    if (token !== null && isOfTheToken(error)) tokens.refusedForGood(token);
   }
 
   /** Sends a call, and once more with another token or after a pause, if that is safe. */

@@ -20,6 +20,7 @@ import { createAccessTokens } from "./access-tokens.ts";
 import { carryToken } from "./carry-token.ts";
 import { createHeldSession, type RecordChange, type SignedOutReason } from "./held-session.ts";
 import { interceptedTransport } from "./intercepted-transport.ts";
+import { logListenerError, type OnListenerError } from "./listener-error.ts";
 import { createLogout, type LogoutOptions } from "./logout.ts";
 import { originOf } from "./origin.ts";
 import { type RandomBytes, systemRandomBytes } from "./random-bytes.ts";
@@ -31,6 +32,7 @@ import { type Pause, systemPause } from "./wait.ts";
 
 export { type BrowserStoreOptions, createBrowserStore } from "./browser-store.ts";
 export type { SignedOutReason } from "./held-session.ts";
+export type { OnListenerError } from "./listener-error.ts";
 export { type Reason, type RefusalReason, reasonOf } from "./refusal-reason.ts";
 export { createMemoryStore, type SessionStore, SessionStoreError } from "./session-store.ts";
 
@@ -87,7 +89,10 @@ export type SallyportClient = {
   readonly transport: Transport;
   /** Makes transports to your own backends carry the access token. */
   readonly interceptor: (options: InterceptorOptions) => Interceptor;
-  /** Calls `listener` after each change, once, in order. Returns what ends that. */
+  /**
+   * Calls `listener` after each change, once, in order. Returns what ends that, at once. A listener that
+   * throws or rejects breaks nothing; see `onListenerError`.
+   */
   readonly onChange: (listener: (change: SessionChange) => void) => () => void;
   /** Gives up what is under way and listens no more. The session stays in the store. */
   readonly close: () => void;
@@ -102,6 +107,8 @@ export type SallyportClientOptions = {
   readonly clock?: Clock;
   readonly randomBytes?: RandomBytes;
   readonly pause?: Pause;
+  /** Told of what a listener of `onChange` threw or rejected with. It goes to `console.error` unless this is given. */
+  readonly onListenerError?: OnListenerError;
 };
 
 /** A {@link SallyportClient}. */
@@ -111,10 +118,11 @@ export function createSallyportClient({
   clock = systemClock,
   randomBytes = systemRandomBytes,
   pause = systemPause,
+  onListenerError = logListenerError,
 }: SallyportClientOptions): SallyportClient {
   const end = new AbortController();
   const auth = createClient(AuthService, transport);
-  const held = createHeldSession(store);
+  const held = createHeldSession({ store, onListenerError });
   const send = createRefreshCall({ auth, pause, randomBytes, signal: end.signal });
   const refresh = createRefresh({ held, exclusively: store.exclusively, send, clock, randomBytes, pause });
   const tokens = createAccessTokens({ held, refresh, clock, randomBytes });

@@ -2,8 +2,10 @@
  * The session that the store holds, as this client sees it.
  *
  * Owns the way from text to record and back, and tells listeners what became of the
- * session, whoever changed it. Each change is told once, in order, soon after it was seen.
+ * session, whoever changed it. Each change is told once, in order, soon after it was seen,
+ * to those who are still listening then.
  */
+import { callListener, type OnListenerError } from "./listener-error.ts";
 import type { Reason } from "./refusal-reason.ts";
 import { decodeRecord, encodeRecord, type SessionRecord } from "./session-record.ts";
 import { type SessionStore, SessionStoreError } from "./session-store.ts";
@@ -39,8 +41,10 @@ export type HeldSession = {
   readonly close: () => void;
 };
 
+type HeldSessionDeps = { readonly store: SessionStore; readonly onListenerError: OnListenerError };
+
 /** The session in `store`. */
-export function createHeldSession(store: SessionStore): HeldSession {
+export function createHeldSession({ store, onListenerError }: HeldSessionDeps): HeldSession {
   const listeners = new Set<(change: RecordChange) => void>();
   /** What was seen last; `undefined` until something was. */
   let seen: SessionRecord | null | undefined;
@@ -72,7 +76,12 @@ export function createHeldSession(store: SessionStore): HeldSession {
     const change = changeBetween(seen, next, reason);
     seen = next;
     looks += 1;
-    if (change !== null) for (const listener of listeners) queueMicrotask(() => listener(change));
+    if (change !== null) for (const listener of listeners) queueMicrotask(() => tell(listener, change));
+  }
+
+  function tell(listener: (change: RecordChange) => void, change: RecordChange): void {
+    // It may have left since, or the client been closed.
+    if (listeners.has(listener)) void callListener(listener, change, onListenerError);
   }
 
   /** A write, and what is to be told if it was done. */

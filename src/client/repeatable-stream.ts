@@ -53,3 +53,16 @@ export async function withFirst<T>(messages: AsyncIterable<T>): Promise<AsyncIte
     },
   };
 }
+
+/** The same messages; `onError` is told what ends them, if that is an error. */
+export async function* overheard<T>(
+  messages: AsyncIterable<T>,
+  onError: (error: unknown) => void,
+): AsyncGenerator<T, void> {
+  try {
+    yield* messages;
+  } catch (error) {
+    onError(error);
+    throw error;
+  }
+}

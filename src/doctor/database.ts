@@ -61,14 +61,14 @@ export function examineIntegrity({ isOurs, integrity }: FileReport): Finding {
 }
 
 /** Whether the schema is of this version. */
-export function examineSchema({ pending, unknown }: FileReport): Finding {
+export function examineSchema({ pending, unknown }: Pick<FileReport, "pending" | "unknown">): Finding {
   if (unknown.length > 0) return wrong(`written by a newer version (${unknown.join(", ")})`, "run that version");
   if (pending.length > 0) return fine(`older; the next start runs ${pending.join(", ")}`);
   return fine("of this version");
 }
 
 /** Whether tokens that are out name the issuer of the settings. */
-export function examineIssuer({ issuer }: FileReport, stated: string): Finding {
+export function examineIssuer({ issuer }: Pick<FileReport, "issuer">, stated: string): Finding {
   if (issuer === null || issuer === stated) return fine(stated);
   return wrong(
     `was ${issuer} at the last start, and is now ${stated}`,
@@ -78,7 +78,7 @@ export function examineIssuer({ issuer }: FileReport, stated: string): Finding {
 
 /** Whether the master keys open the keys in the file. */
 export async function examineMasterKey(
-  { jwes }: FileReport,
+  { jwes }: Pick<FileReport, "jwes">,
   source: { readonly stated: readonly string[]; readonly dataDir: string; readonly random: Random },
 ): Promise<Finding> {
   if (jwes.length === 0) return fine("no key in the database needs it yet");

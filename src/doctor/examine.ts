@@ -6,12 +6,14 @@ import { join } from "node:path";
 import type { Config } from "../config.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
+import { MIGRATION_NAMES } from "../store/migrate.ts";
 import { type FileReport, inspectFile, inspectLibrary } from "../store/sqlite/inspect-file.ts";
 import { examineClock } from "./clock.ts";
 import * as database from "./database.ts";
 import { examineDisk, examineFile, examineFolder } from "./files.ts";
 import { type Finding, fine } from "./finding.ts";
 import { examineMetricsAddress, examinePort } from "./port.ts";
+import { examineServer, examineServerClock, examineServerFault } from "./server.ts";
 import { examineTls } from "./tls.ts";
 
 type Patient = {
@@ -24,9 +26,18 @@ type Patient = {
 
 /** Every finding, under the name of what was looked at. */
 export async function* examine(patient: Patient): AsyncGenerator<readonly [string, Finding]> {
+  const { config, clock } = patient;
+  yield ["node", fine(`Node ${process.versions.node}`)];
+  yield* config.database === null ? examineFiles(patient) : examineServers(patient, config.database);
+  for (const finding of await examineTls(config.tls, clock.now())) yield ["tls", finding];
+  yield ["port", await examinePort({ host: config.host, port: config.port, isTls: config.tls !== null })];
+  yield ["metrics", await examineMetricsAddress(config.metricsAddress, config.metricsOpen)];
+}
+
+/** SQLite: its library, the data folder and what is in it. */
+async function* examineFiles(patient: Patient): AsyncGenerator<readonly [string, Finding]> {
   const { config, databaseFile, clock } = patient;
   const keyFile = join(config.dataDir, "master.key");
-  yield ["node", fine(`Node ${process.versions.node}`)];
   yield ["sqlite", database.examineLibrary(inspectLibrary)];
   yield ["data folder", examineFolder(config.dataDir)];
   yield ["disk", examineDisk(config.dataDir)];
@@ -37,9 +48,33 @@ export async function* examine(patient: Patient): AsyncGenerator<readonly [strin
   else yield* examineReport(seen, patient);
   const latestEvent = "found" in seen ? 0 : seen.latestTime;
   yield ["clock", examineClock(clock.now(), [databaseFile, keyFile], latestEvent)];
-  for (const finding of await examineTls(config.tls, clock.now())) yield ["tls", finding];
-  yield ["port", await examinePort({ host: config.host, port: config.port, isTls: config.tls !== null })];
-  yield ["metrics", await examineMetricsAddress(config.metricsAddress, config.metricsOpen)];
+}
+
+/** PostgreSQL: the server, and what is in the database. */
+async function* examineServers(
+  { config, clock, random }: Patient,
+  { url, maxConnections }: NonNullable<Config["database"]>,
+): AsyncGenerator<readonly [string, Finding]> {
+  const { parseAddress } = await import("../store/postgres/address.ts");
+  const { inspectServer } = await import("../store/postgres/inspect-server.ts");
+  try {
+    const report = await inspectServer(parseAddress(url), clock);
+    yield ["database", examineServer(report, maxConnections)];
+    yield ["schema", database.examineSchema(migrationsLeft(report.applied))];
+    yield ["issuer", database.examineIssuer(report, config.issuer)];
+    const source = { stated: config.masterKeys, dataDir: config.dataDir, random };
+    yield ["master key", await database.examineMasterKey(report, source)];
+    yield ["clock", examineServerClock(report)];
+  } catch (error) {
+    yield ["database", examineServerFault(error)];
+  }
+}
+
+function migrationsLeft(applied: readonly string[]): Pick<FileReport, "pending" | "unknown"> {
+  return {
+    pending: MIGRATION_NAMES.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !MIGRATION_NAMES.includes(name)),
+  };
 }
 
 /** What is in the database; or, where nobody can tell, why. */

@@ -21,12 +21,18 @@ export type StartOverReason = "LOG_REPLACED" | "TOO_OLD" | "UNKNOWN";
 export type FeedEvent =
   | { readonly kind: "start_over"; readonly reason: StartOverReason }
   /** Opens a snapshot. */
-  | { readonly kind: "snapshot_begin"; readonly revision: Revision; readonly roles: readonly RoleGrants[] }
+  | { readonly kind: "snapshot_begin"; readonly revision: Revision }
+  | { readonly kind: "snapshot_roles"; readonly roles: readonly RoleGrants[] }
   /** Entries of {@link ENTRY_WORDS} words each. */
   | { readonly kind: "snapshot_sessions" | "snapshot_users"; readonly entries: Uint32Array }
   | { readonly kind: "snapshot_end"; readonly revision: Revision }
   | ({ readonly kind: "batch"; readonly logId: string; readonly from: number } & Tail)
   | { readonly kind: "checkpoint"; readonly revision: Revision; readonly asOf: number; readonly time: number };
+
+/** Whether an event is one of the parts that a snapshot's end counts. */
+export function isPart({ kind }: FeedEvent): boolean {
+  return kind === "snapshot_roles" || kind === "snapshot_sessions" || kind === "snapshot_users";
+}
 
 /** Entries of a snapshot that go into one message: some 150 KB. */
 const CHUNK_ENTRIES = 8192;
@@ -40,10 +46,35 @@ export async function* snapshotEvents(
   roles: readonly RoleGrants[],
   { sessions, users }: RevocationTables,
 ): AsyncGenerator<FeedEvent> {
-  yield { kind: "snapshot_begin", revision, roles };
+  yield { kind: "snapshot_begin", revision };
+  for (const some of inParts(roles)) yield { kind: "snapshot_roles", roles: some };
   for await (const entries of inChunks(sessions.entries())) yield { kind: "snapshot_sessions", entries };
   for await (const entries of inChunks(users.entries())) yield { kind: "snapshot_users", entries };
   yield { kind: "snapshot_end", revision };
+}
+
+/** Most of a message, in bytes, or a little more: `Watch` sends up to 256 KiB. */
+export const MESSAGE_BYTES = 192 * 1024;
+
+/** How much of a message a role takes, or a little more. */
+export function roleBytes(name: string, grants: readonly string[]): number {
+  return grants.reduce((bytes, grant) => bytes + grant.length + 4, name.length + 16);
+}
+
+/** The roles in parts that fit into a message each. */
+function* inParts(roles: readonly RoleGrants[]): Generator<readonly RoleGrants[]> {
+  let part: RoleGrants[] = [];
+  let bytes = 0;
+  for (const role of roles) {
+    bytes += roleBytes(role.name, role.grants);
+    if (bytes > MESSAGE_BYTES && part.length > 0) {
+      yield part;
+      part = [];
+      bytes = roleBytes(role.name, role.grants);
+    }
+    part.push(role);
+  }
+  if (part.length > 0) yield part;
 }
 
 /** The same entries in pieces that fit into a message each, with a turn of the event loop before each. */

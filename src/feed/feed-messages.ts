@@ -50,9 +50,11 @@ function toEvent(event: FeedEvent, parts: number, keys: FeedKeys): EventInit {
   switch (event.kind) {
     case "start_over":
       return { case: "startOver", value: { reason: StartOverReason[event.reason] } };
-    case "snapshot_begin": {
+    case "snapshot_begin":
+      return { case: "snapshot", value: { revision: toRevision(event.revision), keys: toKeys(keys) } };
+    case "snapshot_roles": {
       const roles = event.roles.map(({ name, grants }) => ({ name, permissions: [...grants] }));
-      return { case: "snapshot", value: { revision: toRevision(event.revision), roles, keys: toKeys(keys) } };
+      return { case: "roles", value: { roles } };
     }
     case "snapshot_sessions": {
       const { ids, baseTime, expireAfterSeconds } = toColumns(event.entries);

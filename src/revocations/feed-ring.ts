@@ -2,7 +2,7 @@
  * The newest entries of the log, as those who watch it get them. One ring for all
  * watchers: each is a revision up to which it was told.
  */
-import type { FeedEntry, Tail } from "../feed/feed-event.ts";
+import { type FeedEntry, MESSAGE_BYTES, roleBytes, type Tail } from "../feed/feed-event.ts";
 import type { RevocationRow } from "../store/queries/revocations.ts";
 import { toLogEntry } from "./entries.ts";
 
@@ -21,8 +21,6 @@ export type FeedRing = {
 
 /** Entries that are kept. */
 const CAPACITY = 65_536;
-/** Most of a message, in bytes: `Watch` sends up to 256 KiB. */
-const TAIL_BYTES = 192 * 1024;
 
 /** An empty {@link FeedRing}. */
 export function createFeedRing(capacity = CAPACITY): FeedRing {
@@ -53,7 +51,7 @@ export function createFeedRing(capacity = CAPACITY): FeedRing {
       for (let bytes = 0; through < newest; through += 1) {
         const entry = entries[(through + 1) % capacity] ?? null;
         bytes += bytesOf(entry);
-        if (bytes > TAIL_BYTES && told.length > 0) break;
+        if (bytes > MESSAGE_BYTES && told.length > 0) break;
         if (entry !== null) told.push(entry);
       }
       return { through, entries: told };
@@ -71,5 +69,5 @@ function bytesOf(entry: FeedEntry | null): number {
   if (entry === null) return 0;
   if (entry.kind === "keys_changed") return 16 * 1024;
   if (entry.kind !== "role_changed") return 96;
-  return (entry.grants ?? []).reduce((bytes, grant) => bytes + grant.length + 4, 96);
+  return roleBytes(entry.role, entry.grants ?? []);
 }

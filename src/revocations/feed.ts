@@ -29,7 +29,7 @@ export type Feed = {
 };
 
 type FeedDeps = {
-  readonly knowledge: Pick<Knowledge, "logId" | "revision" | "asOf" | "roles" | "revocations">;
+  readonly knowledge: Pick<Knowledge, "logId" | "revision" | "stalenessMs" | "roles" | "revocations">;
   readonly clock: Clock;
   /** Milliseconds since any fixed moment; never goes back. */
   readonly tick: () => number;
@@ -88,7 +88,7 @@ export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): 
       } else if (untilCheckpoint <= 0) {
         toldAt = tick();
         const time = clock.now();
-        yield { kind: "checkpoint", revision: present, asOf: Math.min(knowledge.asOf(), time), time };
+        yield { kind: "checkpoint", revision: present, asOf: time - knowledge.stalenessMs(time), time };
       } else {
         await alarm.next(untilCheckpoint, signal);
       }

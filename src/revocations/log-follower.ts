@@ -18,8 +18,13 @@ import type { Queries, Store } from "../store/store.ts";
 import { toLogEntry, toServiceEntry } from "./entries.ts";
 import type { Feed } from "./feed.ts";
 
-/** How often the database is asked whether others changed it, in milliseconds. */
+/** How often the database is asked whether others changed it, in milliseconds: where that costs nothing, */
 const POLL_MS = 100;
+/** and where it is a round trip, and others hint. */
+const POLL_BESIDE_HINTS_MS = 250;
+
+/** Entries stay so long after all tokens that they concern have expired, in milliseconds: clocks are set back a little. */
+const KEPT_MS = 30_000;
 
 /** Follows the log. */
 export type LogFollower = {
@@ -32,7 +37,7 @@ export type LogFollower = {
 };
 
 type LogFollowerDeps = {
-  readonly store: Pick<Store, "read" | "changeMarker">;
+  readonly store: Pick<Store, "read" | "changeMarker" | "onHint">;
   readonly knowledge: Knowledge;
   /** Takes over the keys as they are in the database. */
   readonly loadKeys: (state: KeyState) => Promise<void>;
@@ -51,20 +56,26 @@ type News = {
 
 /** A {@link LogFollower} that has not started. */
 export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log }: LogFollowerDeps): LogFollower {
+  const pollMs = store.onHint === undefined ? POLL_MS : POLL_BESIDE_HINTS_MS;
   let marker: number | null = null;
   let underWay: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   let timer: NodeJS.Timeout | null = null;
+  let stopHints = () => {};
   let isFailing = false;
+  let mustStartOver = false;
+  /** What concerns only tokens that expired before is gone. */
+  let forgottenBy = 0;
 
   async function readLog(): Promise<void> {
     const readAt = clock.now();
     const seen = store.changeMarker();
     if (seen === null || seen !== marker) {
-      const news = await store.read((db) => newsSince(db, knowledge, feed));
+      const news = await store.read((db) => newsSince(db, knowledge, feed, mustStartOver));
       if (news.keys !== null) await loadKeys(news.keys);
       if (news.services !== null) knowledge.services.replace(news.services.map(toServiceEntry));
       news.apply();
+      mustStartOver = false;
       marker = seen;
     }
     knowledge.confirm(readAt);
@@ -87,12 +98,25 @@ export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log
     return next;
   }
 
+  /** A clock that was ahead has made us forget what still matters: then all is read again. */
+  function forget(): void {
+    const now = clock.now();
+    if (now < forgottenBy) {
+      forgottenBy = 0;
+      mustStartOver = true;
+      marker = null;
+    } else {
+      forgottenBy = Math.max(forgottenBy, now - KEPT_MS);
+      knowledge.revocations.forget(forgottenBy);
+    }
+  }
+
   async function poll(): Promise<void> {
     try {
       await catchUp();
       if (isFailing) log.info({ event: "log_read_again" }, "the revocation log can be read again");
       isFailing = false;
-      knowledge.revocations.forget(clock.now());
+      forget();
     } catch (error) {
       if (!isFailing) log.error({ event: "log_unreadable", error }, "the revocation log cannot be read");
       isFailing = true;
@@ -103,7 +127,7 @@ export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log
     timer = setTimeout(async () => {
       await poll();
       if (timer !== null) schedule();
-    }, POLL_MS);
+    }, pollMs);
     timer.unref();
   }
 
@@ -111,21 +135,28 @@ export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log
     catchUp,
     async start() {
       await catchUp();
+      stopHints = store.onHint?.(poll) ?? stopHints;
       schedule();
     },
     stop() {
+      stopHints();
       if (timer !== null) clearTimeout(timer);
       timer = null;
     },
   };
 }
 
-async function newsSince(db: Queries, knowledge: Knowledge, feed: LogFollowerDeps["feed"]): Promise<News> {
+async function newsSince(
+  db: Queries,
+  knowledge: Knowledge,
+  feed: LogFollowerDeps["feed"],
+  mustStartOver: boolean,
+): Promise<News> {
   const position = await logPosition(db);
   if (position === null) throw new Error("the revocation log is missing from the database");
   const { log_id: logId, revision, floor } = position;
   const known = knowledge.revision();
-  if (logId !== knowledge.logId() || known < floor || known > revision)
+  if (mustStartOver || logId !== knowledge.logId() || known < floor || known > revision)
     return startOver(db, knowledge, feed, logId, revision);
   if (known === revision) return { apply: () => {}, keys: null, services: null };
   const rows = await entriesAfter(db, known);

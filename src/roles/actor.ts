@@ -1,5 +1,6 @@
 /** Who changes something, and what it may hand out. */
 import { Refusal } from "../errors.ts";
+import { holdSession, holdUser, lockDefinitions } from "../store/queries/locks.ts";
 import { isLiveService } from "../store/queries/services.ts";
 import { findSession } from "../store/queries/sessions.ts";
 import { findUser } from "../store/queries/users.ts";
@@ -48,11 +49,15 @@ export function onBehalfOf<T>(actor: Actor, work: (tx: Tx) => Promise<T>): (tx: 
   };
 }
 
-async function confirm({ db }: Tx, { id, sessionId, roles }: NonNullable<Actor>): Promise<void> {
+async function confirm(tx: Tx, { id, sessionId, roles }: NonNullable<Actor>): Promise<void> {
+  const { db } = tx;
+  await lockDefinitions(tx);
   if (sessionId === null) {
     if (!(await isLiveService(db, id))) throw new Refusal("TOKEN_INVALID", { message: "not the API key of a service" });
     return;
   }
+  await holdUser(tx, id);
+  await holdSession(tx, sessionId);
   const user = await findUser(db, "id", id);
   const session = await findSession(db, sessionId);
   if (user?.state !== "active" || session?.ended_at !== null) throw new Refusal("SESSION_REVOKED");

@@ -6,6 +6,7 @@ import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { voidPrivileges } from "../revocations/entries.ts";
+import { lockDefinitions } from "../store/queries/locks.ts";
 import { rolesNamed } from "../store/queries/roles.ts";
 import { lockUser, replaceRoles, type UserRow } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
@@ -28,6 +29,7 @@ export function createRoleAssignment(deps: { readonly commit: Commit; readonly a
   return (userId, roles, actor) => deps.commit(onBehalfOf(actor, (tx) => assign(tx, userId, roles, actor)));
 
   async function assign(tx: Tx, userId: string, roles: readonly string[], actor: Actor) {
+    await lockDefinitions(tx);
     const user = await lockUser(tx, userId);
     if (user === null) throw new Refusal("USER_NOT_FOUND");
     if ((await rolesNamed(tx.db, roles)).length < new Set(roles).size) throw new Refusal("ROLE_NOT_FOUND");

@@ -7,6 +7,7 @@ import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceRole } from "../revocations/entries.ts";
+import { lockDefinitions, lockRole } from "../store/queries/locks.ts";
 import {
   buryRole,
   countRoles,
@@ -45,6 +46,7 @@ type RoleDefinitionsDeps = {
 /** {@link RoleDefinitions} in the database. */
 export function createRoleDefinitions({ commit, audit, maxAccessTtlMs }: RoleDefinitionsDeps): RoleDefinitions {
   async function save(tx: Tx, name: string, permissions: readonly string[], actor: Actor) {
+    await lockDefinitions(tx);
     if ((await findRole(tx.db, name)) === null) await refuseNewName(tx, name);
     await saveRole(tx.db, name, permissions);
     const revision = await announceRole(tx, name, permissions, maxAccessTtlMs());
@@ -62,6 +64,8 @@ export function createRoleDefinitions({ commit, audit, maxAccessTtlMs }: RoleDef
   }
 
   async function bury(tx: Tx, name: string, actor: Actor) {
+    await lockDefinitions(tx);
+    await lockRole(tx, name);
     const role = await findRole(tx.db, name);
     if (role === null) throw new Refusal("ROLE_NOT_FOUND");
     if (role.builtIn) throw new Refusal("ROLE_BUILT_IN");

@@ -6,15 +6,13 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { isInfrastructure } from "../access/infrastructure.ts";
 import { readMethodRules } from "../access/method-rules.ts";
-import { AUTHENTICATED, type Rule } from "../check/rule.ts";
+import { PUBLIC, type Rule } from "../check/rule.ts";
 
 /** The rule of a method that the operator leaves to services: any credential of a service will do, no user's. */
 export const ANY_SERVICE = "any service";
 
 /** The rule of each method. */
 export type AccessRules = ReadonlyMap<DescMethod, Rule | typeof ANY_SERVICE>;
-
-const PUBLIC: Rule = { ...AUTHENTICATED, public: true };
 
 /** The rules of the services' methods. @throws AccessRuleError with every method that has none, or an unfit one. */
 export function readAccessRules(services: readonly DescService[]): AccessRules {

@@ -27,7 +27,7 @@ export type CallLimits = Pick<HandlerContext, "signal" | "timeoutMs">;
 
 type AuthorizeDeps = {
   readonly checker: Pick<Checker, "check">;
-  readonly knowledge: Pick<Knowledge, "logId" | "revision" | "asOf">;
+  readonly knowledge: Pick<Knowledge, "logId" | "revision" | "stalenessMs">;
   readonly waitForRevision: WaitForRevision;
   /** What an empty audience means. */
   readonly standardAudience: string;
@@ -58,7 +58,8 @@ export function createAuthorize(deps: AuthorizeDeps): Authorize {
 
   /** Never in the future, though a clock may have been put back since. */
   function confirmedAt(): number {
-    return Math.min(knowledge.asOf(), clock.now());
+    const now = clock.now();
+    return now - knowledge.stalenessMs(now);
   }
 
   function refuseStale(maxStalenessMs: number): void {

@@ -22,6 +22,8 @@ export type Call = {
     /** What happened, where it must not be told to the caller. */
     cause: unknown;
   };
+  /** Says that this is to last, in a place that whoever serves it bounds: it counts no more among the open requests. */
+  readonly outlast: () => void;
 };
 
 const none: Call = {
@@ -30,6 +32,7 @@ const none: Call = {
   authorization: [],
   certificateService: null,
   outcome: { code: null, reason: null, subject: null, cause: null },
+  outlast() {},
 };
 
 /** Where interceptors and handlers find the {@link Call}. Every adapter sets it. */

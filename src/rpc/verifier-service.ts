@@ -2,10 +2,12 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { ServicePrincipal, ServiceTable } from "../check/service-table.ts";
 import { Refusal } from "../errors.ts";
-import type { Revision } from "../feed/feed-event.ts";
+import { isPart, type Revision } from "../feed/feed-event.ts";
 import { createFeedMessages, type FeedKeys, toStarted } from "../feed/feed-messages.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Feed } from "../revocations/feed.ts";
+import type { WaitForRevision } from "../revocations/wait-for-revision.ts";
+import { callKey } from "./call.ts";
 import { callerKey } from "./guard.ts";
 import { fromRevision } from "./messages.ts";
 
@@ -17,15 +19,18 @@ type VerifierServiceDeps = {
   readonly clock: Clock;
   /** Time between checkpoints, in milliseconds. */
   readonly checkpointMs: number;
-  /** Calls that may watch at once. */
+  /** Reads the log if it must to reach a revision. @throws Refusal REVISION_UNKNOWN, REVISION_NOT_REACHED. */
+  readonly waitForRevision: WaitForRevision;
+  /** Calls that may watch at once, and those of one service. */
   readonly maxWatchers: number;
+  readonly maxWatchersOfService: number;
 };
 
 /** `VerifierService`: each call is told what happens until it ends, or its credential does. */
 export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<typeof VerifierService> {
-  const { feed, keys, services, issuer, clock, checkpointMs, maxWatchers } = deps;
+  const { feed, keys, services, issuer, clock, checkpointMs, waitForRevision } = deps;
   const toMessage = createFeedMessages(keys);
-  let watching = 0;
+  const places = createPlaces(deps);
 
   /** A credential is revoked for good: another of the same name has another id. */
   function confirm({ serviceId, name }: ServicePrincipal): void {
@@ -33,27 +38,62 @@ export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<ty
       throw new Refusal("TOKEN_INVALID", { message: "the credential of this service was revoked" });
   }
 
+  /** Nobody is told less than they know already because this instance is a moment behind. */
+  async function reach(revision: Revision, signal: AbortSignal): Promise<void> {
+    try {
+      await waitForRevision(revision, signal);
+    } catch (error) {
+      // The database has not got it: whoever watches is told to start over.
+      if (!(error instanceof Refusal) || error.reason !== "REVISION_UNKNOWN") throw error;
+    }
+  }
+
   async function* tell(service: ServicePrincipal, after: Revision | null, signal: AbortSignal) {
     yield toStarted(issuer, checkpointMs, clock.now());
     let parts = 0;
     for await (const event of feed.watch(after, () => confirm(service), signal)) {
       if (event.kind === "snapshot_begin") parts = 0;
-      if (event.kind === "snapshot_sessions" || event.kind === "snapshot_users") parts += 1;
+      if (isPart(event)) parts += 1;
       yield toMessage(event, parts);
     }
   }
 
   return {
-    async *watch({ after }, context) {
+    async *watch({ after, snapshot }, context) {
       const service = serviceOf(context);
-      if (watching >= maxWatchers) throw new Refusal("TOO_MANY_WATCHERS", { retryAfterMs: 5000 });
-      // Counted from here on, not from the first event: however many come at once, no more than those are let in.
-      watching += 1;
+      const leave = places.take(service.serviceId);
       try {
-        yield* tell(service, after === undefined ? null : fromRevision(after), context.signal);
+        // It has a place of its own kind now, for as long as it likes: calls that come and go keep theirs.
+        context.values.get(callKey).outlast();
+        const from = after === undefined ? null : fromRevision(after);
+        if (from !== null) await reach(from, context.signal);
+        yield* tell(service, snapshot ? null : from, context.signal);
       } finally {
-        watching -= 1;
+        leave();
       }
+    },
+  };
+}
+
+/** Places for watchers, bounded for each service too, so that none can take them all. */
+function createPlaces({ maxWatchers, maxWatchersOfService }: VerifierServiceDeps) {
+  const taken = new Map<string, number>();
+  let all = 0;
+
+  return {
+    /** Takes a place; gives what leaves it. @throws Refusal TOO_MANY_WATCHERS. */
+    take(serviceId: string): () => void {
+      const own = taken.get(serviceId) ?? 0;
+      if (all >= maxWatchers || own >= maxWatchersOfService)
+        throw new Refusal("TOO_MANY_WATCHERS", { retryAfterMs: 5000 });
+      all += 1;
+      taken.set(serviceId, own + 1);
+      return function leave() {
+        all -= 1;
+        const left = (taken.get(serviceId) ?? 0) - 1;
+        if (left > 0) taken.set(serviceId, left);
+        else taken.delete(serviceId);
+      };
     },
   };
 }

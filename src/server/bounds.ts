@@ -57,6 +57,8 @@ export const BOUNDS = {
   healthWatchers: 100,
   /** Open `VerifierService.Watch` streams; more get RESOURCE_EXHAUSTED. */
   feedWatchers: 10_000,
+  /** The same of one service, so that no credential takes all. */
+  feedWatchersOfService: 2_500,
 } as const;
 
 /**

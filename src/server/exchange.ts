@@ -68,6 +68,11 @@ type ExchangesDeps = {
 /** Returns a function that opens the account of a request, which closes with its answer or its connection. */
 export function createExchanges({ clock, random, isDraining, openRequests, meter, logRequest }: ExchangesDeps) {
   return function beginExchange({ connection, rawHeaders, response, cut, beLast }: Arrival): Exchange {
+    let counts = true;
+    function leave(): void {
+      if (counts) openRequests.leave();
+      counts = false;
+    }
     const exchange: Exchange = {
       call: {
         id: random.id("req"),
@@ -75,6 +80,7 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
         authorization: authorizationHeaders(rawHeaders),
         certificateService: certifiedService(connection?.certificate ?? null, clock.now()),
         outcome: { code: null, reason: null, subject: null, cause: null },
+        outlast: leave,
       },
       startedAt: clock.now(),
       meteredAt: meter?.start() ?? 0,
@@ -91,7 +97,7 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
       end() {
         if (exchange.over) return;
         exchange.over = true;
-        openRequests.leave();
+        leave();
         connection?.open.delete(open);
         exchange.onOver();
         logRequest(exchange);

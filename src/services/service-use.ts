@@ -16,7 +16,8 @@ export function createServiceUse({ store, clock }: { store: Pick<Store, "write">
       latest = new Map();
       try {
         await store.write(async ({ db }) => {
-          for (const [id, usedAt] of uses) await noteServiceUse(db, id, usedAt);
+          // In one order everywhere: two that write the same must not wait for each other.
+          for (const [id, usedAt] of [...uses].sort()) await noteServiceUse(db, id, usedAt);
         });
       } catch (error) {
         // What was noted meanwhile is later than what could not be written.

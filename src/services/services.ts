@@ -12,6 +12,7 @@ import { sha256 } from "../lib/sha256.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceService } from "../revocations/entries.ts";
 import { type Actor, onBehalfOf, refuseEscalation } from "../roles/actor.ts";
+import { lockDefinitions } from "../store/queries/locks.ts";
 import { findLiveService, insertService, revokeService, type ServiceRow } from "../store/queries/services.ts";
 import type { Tx } from "../store/store.ts";
 
@@ -39,6 +40,7 @@ export function createServices(deps: {
   const { commit, audit, random } = deps;
 
   async function insert(tx: Tx, service: ServiceRow, permissions: readonly string[], actor: Actor) {
+    await lockDefinitions(tx);
     if ((await findLiveService(tx.db, service.name)) !== null) throw new Refusal("SERVICE_NAME_TAKEN");
     const made = { ...service, created_at: tx.now };
     await insertService(tx.db, made);
@@ -49,6 +51,7 @@ export function createServices(deps: {
   }
 
   async function end(tx: Tx, name: string, actor: Actor) {
+    await lockDefinitions(tx);
     const service = await findLiveService(tx.db, name);
     if (service === null) throw new Refusal("SERVICE_NOT_FOUND");
     await revokeService(tx, service.id);

@@ -15,22 +15,24 @@ export class UnusableSchema extends Error {
 }
 
 /**
- * Brings the schema up to this version; does nothing if it is.
+ * Brings the schema up to this version; does nothing if it is. `schema` is where the tables are, on engines where a
+ * database has several.
  * @returns the names of the migrations that were run.
  * @throws UnusableSchema if the database was written by a newer version.
  */
-export async function migrate(db: Kysely<Schema>): Promise<readonly string[]> {
+export async function migrate(db: Kysely<Schema>, schema?: string): Promise<readonly string[]> {
   const provider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
-  await refuseFuture(db);
-  const migrator = new Migrator({ db, provider });
+  await refuseFuture(db, schema);
+  const migrator = new Migrator({ db, provider, ...(schema !== undefined && { migrationTableSchema: schema }) });
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
   return (results ?? []).map(({ migrationName }) => migrationName);
 }
 
-async function refuseFuture(db: Kysely<Schema>): Promise<void> {
+async function refuseFuture(db: Kysely<Schema>, within: string | undefined): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some(({ name }) => name === "kysely_migration")) return;
+  const isOurs = ({ schema }: { readonly schema?: string }) => within === undefined || schema === within;
+  if (!tables.some((table) => table.name === "kysely_migration" && isOurs(table))) return;
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
   const unknown = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(MIGRATIONS, name));
   if (unknown.length > 0) {

@@ -17,6 +17,8 @@ export type Tx = {
   readonly locksRows: boolean;
   /** Runs `effect` once the write is on disk, and never otherwise. */
   readonly onCommit: (effect: () => void) => void;
+  /** Hints to other processes, once the write is on disk, that the log has grown; absent where they see it themselves. */
+  readonly announce?: () => void;
 };
 
 /** A database. */
@@ -35,6 +37,11 @@ export type Store = {
    * `null` where only reading tells.
    */
   readonly changeMarker: () => number | null;
+  /**
+   * Calls back when another process hints that the log has grown, or may have; ends with what it yields. A hint may
+   * come in vain, or never. Absent where `changeMarker` tells.
+   */
+  readonly onHint?: (callback: () => void) => () => void;
   /** Closes after what is under way. */
   readonly close: () => Promise<void>;
 };

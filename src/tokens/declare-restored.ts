@@ -6,6 +6,7 @@
  */
 import { encodeBase64Url } from "../lib/base64url.ts";
 import { deleteKey, insertKeys, listKeys } from "../store/queries/keys.ts";
+import { lockDefinitions } from "../store/queries/locks.ts";
 import { replaceLog } from "../store/queries/revocations.ts";
 import { endAllSessions } from "../store/queries/sessions.ts";
 import type { KeyLifeDeps } from "./key-life.ts";
@@ -23,6 +24,7 @@ export async function declareRestored(deps: KeyLifeDeps): Promise<Restored> {
   ];
   const logId = encodeBase64Url(random.bytes(12));
   return store.write(async (tx) => {
+    await lockDefinitions(tx);
     const old = (await listKeys(tx.db)).filter(({ use }) => use === "access");
     for (const { kid } of old) await deleteKey(tx.db, kid);
     await insertKeys(
@@ -31,6 +33,7 @@ export async function declareRestored(deps: KeyLifeDeps): Promise<Restored> {
     );
     const sessions = await endAllSessions(tx);
     await replaceLog(tx.db, logId);
+    tx.announce?.();
     await audit.record(tx, { kind: "restored", details: { log_id: logId, sessions } });
     return { logId, sessions };
   });

@@ -11,6 +11,7 @@ import type { Commit } from "../revocations/commit.ts";
 import { announceKeys } from "../revocations/entries.ts";
 import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
+import { lockDefinitions } from "../store/queries/locks.ts";
 import { readMeta, writeMeta } from "../store/queries/meta.ts";
 import type { Queries, Store, Tx } from "../store/store.ts";
 import { generateRefreshSecret, generateSigningKey, type SigningAlgorithm } from "./key-material.ts";
@@ -41,6 +42,7 @@ export async function ensureKeys({ store, masterKeys, algorithm, audit, clock, r
     await generateRefreshSecret(random, createdAt, masterKeys),
   ];
   await store.write(async (tx) => {
+    await lockDefinitions(tx);
     if ((await listKeys(tx.db)).length > 0) return;
     await insertKeys(
       tx.db,
@@ -57,6 +59,7 @@ export async function longestAccessTtl(db: Queries): Promise<number> {
 
 /** Notes how long access tokens live, if that is longer than ever before. */
 export async function noteAccessTtl(tx: Tx, ttlMs: number): Promise<void> {
+  await lockDefinitions(tx);
   if (ttlMs <= (await longestAccessTtl(tx.db))) return;
   await writeMeta(tx.db, "max_access_ttl_ms", String(ttlMs));
   await announceKeys(tx, "", ttlMs);
@@ -83,6 +86,7 @@ export async function rotateKeys(deps: KeyChangeDeps, force: boolean, actor: Act
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
   return commit(
     onBehalfOf(actor, async (tx) => {
+      await lockDefinitions(tx);
       const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
       const active = inState(keys, "active");
       const next = inState(keys, "next");

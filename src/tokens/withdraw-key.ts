@@ -6,6 +6,7 @@ import { Refusal } from "../errors.ts";
 import { announceKeys } from "../revocations/entries.ts";
 import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { deleteKey, insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
+import { lockDefinitions } from "../store/queries/locks.ts";
 import type { Tx } from "../store/store.ts";
 import { type KeyChangeDeps, longestAccessTtl } from "./key-life.ts";
 import { generateSigningKey } from "./key-material.ts";
@@ -23,6 +24,7 @@ export async function withdrawKey(
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
   return commit(
     onBehalfOf(actor, async (tx) => {
+      await lockDefinitions(tx);
       const keys = (await listKeys(tx.db)).filter(({ use }) => use === "access");
       const doomed = keys.find((key) => key.kid === kid);
       if (doomed === undefined) throw new Refusal("KEY_NOT_FOUND");

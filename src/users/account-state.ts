@@ -11,6 +11,7 @@ import type { Commit } from "../revocations/commit.ts";
 import { endSession, voidPrivileges } from "../revocations/entries.ts";
 import { type Actor, onBehalfOf, refuseForeignRoles } from "../roles/actor.ts";
 import { refuseLastAdmin } from "../roles/last-admin.ts";
+import { lockDefinitions } from "../store/queries/locks.ts";
 import { presentRevision } from "../store/queries/revocations.ts";
 import { openSessions } from "../store/queries/sessions.ts";
 import { findUser, lockUser, setPasswordHash, setState, type UserRow } from "../store/queries/users.ts";
@@ -50,6 +51,7 @@ export function createAccountState({ read, commit, hasher, audit }: AccountState
   }
 
   async function disable(tx: Tx, userId: string, actor: Actor): Promise<ChangedAccount> {
+    await lockDefinitions(tx);
     const user = await lockReachable(tx, userId, actor);
     if (user.state === "disabled") return { revision: await presentRevision(tx.db), user };
     await refuseLastAdmin(tx, user);

@@ -8,6 +8,7 @@ import type { Random } from "../lib/random.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import { checkNewPassword } from "../passwords/password-policy.ts";
 import { type Actor, onBehalfOf, refuseForeignRoles } from "../roles/actor.ts";
+import { holdRoles } from "../store/queries/locks.ts";
 import { rolesNamed } from "../store/queries/roles.ts";
 import { findUser, insertUser, replaceRoles, takenName, type UserRow } from "../store/queries/users.ts";
 import type { Queries, Store, Tx } from "../store/store.ts";
@@ -53,6 +54,7 @@ export function createUserCreator({ store, hasher, audit, random }: CreateUserDe
   };
 
   async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[], actor: Actor) {
+    await holdRoles(tx, roles);
     await refuseTaken(tx.db, names, roles);
     const id = random.id("usr");
     await insertUser(tx.db, {

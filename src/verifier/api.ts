@@ -1,5 +1,5 @@
 /** What a verifier promises to those who ask it. */
-import type { Decision, Denied } from "../check/decision.ts";
+import type { Decision, Denied, Principal } from "../check/decision.ts";
 import type { Rule } from "../check/rule.ts";
 import type { Revision } from "../feed/feed-event.ts";
 
@@ -60,10 +60,17 @@ export type Verifier = {
    */
   readonly authorize: (token: string, rule?: AccessRule, options?: AuthorizeOptions) => Promise<Decision>;
   /**
-   * Calls `onDenied`, once, as soon as the bearer may no more: the session ended, the privileges
-   * changed, the token expired. For streams that outlive a check. Gives what stops it.
+   * Calls `onEnd`, once, as soon as the bearer may no more: the session ended, the privileges
+   * changed, the token expired, or the verifier was closed and can tell no more. For streams that outlive a check;
+   * `principal` is whom that check granted, where Sallyport itself did. While the feed is cut, only time
+   * ends it. Gives what stops it.
    */
-  readonly follow: (token: string, rule: AccessRule, onDenied: (denied: Denied) => void) => () => void;
+  readonly follow: (
+    token: string,
+    rule: AccessRule,
+    onEnd: (ending: Denied | VerifierUnavailable) => void,
+    principal?: Principal,
+  ) => () => void;
   /** Resolves once knowledge is fresh. @throws VerifierUnavailable when it is closed, or the signal aborts. */
   readonly ready: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   readonly state: () => VerifierState;

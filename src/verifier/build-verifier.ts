@@ -4,15 +4,17 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { Rule } from "../check/rule.ts";
-import type { Verifier } from "./api.ts";
+import type { Verifier, VerifierEvent } from "./api.ts";
 import { createBundleKeeper } from "./bundle-keeper.ts";
+import { callOut } from "./call-out.ts";
 import { createConnection } from "./connection.ts";
 import { createDecisions } from "./decisions.ts";
 import { createFeedClient } from "./feed-client.ts";
 import { createFollowedTokens } from "./followed-tokens.ts";
 import { createFreshness } from "./freshness.ts";
-import { createHeldKnowledge } from "./held-knowledge.ts";
+import { createHeldKnowledge, type HeldKnowledge } from "./held-knowledge.ts";
 import type { Settled } from "./options.ts";
+import type { Pace } from "./pace.ts";
 import { createRemote } from "./remote.ts";
 import { createServerTime } from "./server-time.ts";
 import { createWaiters } from "./waiters.ts";
@@ -26,14 +28,19 @@ export type Surroundings = {
   readonly wall: () => number;
   /** From 0 to less than 1. */
   readonly random: () => number;
+  readonly pace: Pace;
 };
 
-/** A verifier that runs. */
-export function buildVerifier(options: Settled, { tick, wall, random }: Surroundings): Verifier {
+/** A verifier that runs, and what it knows. */
+export type Built = { readonly verifier: Verifier; readonly knowledge: HeldKnowledge };
+
+/** Builds one. */
+export function buildVerifier(options: Settled, { tick, wall, random, pace }: Surroundings): Built {
   const { baseUrl, apiKey, audience, maxStalenessMs, onStale, cacheCapacity, bundle, tls = {} } = options;
-  const tell = options.onEvent ?? warnOf(onStale);
-  const connections = [createConnection(baseUrl, tls), createConnection(baseUrl, tls)] as const;
-  const [feedConnection, askConnection] = connections;
+  const listener = options.onEvent ?? warnOf(onStale);
+  const tell = (event: VerifierEvent) => callOut(listener, event);
+  const feedConnection = createConnection(baseUrl, tls, pace.pingMs);
+  const askConnection = createConnection(baseUrl, tls, pace.pingMs);
   const transportOver = (sessionManager: typeof feedConnection) =>
     options.transport ?? createGrpcTransport({ baseUrl, sessionManager });
 
@@ -48,14 +55,17 @@ export function buildVerifier(options: Settled, { tick, wall, random }: Surround
       followed.note(change);
       waiters.look();
     },
-    onConfirmed: () => freshness.look(),
+    onConfirmed() {
+      freshness.look();
+      followed.confirm();
+      waiters.look();
+    },
   });
   const freshness = createFreshness({
     knowledge,
     maxStalenessMs,
     bundleMaxAgeMs: bundle?.maxAgeMs ?? 0,
     tell,
-    onFresh: waiters.look,
   });
   const checkNow = (token: string, rule: Rule) => knowledge.check({ token, audience, rule });
   const followed = createFollowedTokens({ check: checkNow, now: serverTime.now });
@@ -64,16 +74,34 @@ export function buildVerifier(options: Settled, { tick, wall, random }: Surround
     apiKey,
     audience,
     maxStalenessMs,
+    onLate: askConnection.doubt,
   });
-  const decisions = createDecisions({ checkNow, askRemote, isFresh: freshness.isFresh, onStale, knowledge, waiters });
+  const decisions = createDecisions({
+    checkNow,
+    askRemote,
+    isFresh: freshness.isFresh,
+    onStale,
+    knowledge,
+    waiters,
+    tick,
+  });
   const feedClient = createFeedClient({
     client: createClient(VerifierService, transportOver(feedConnection)),
     apiKey,
     dropConnection: feedConnection.drop,
     position: knowledge.revision,
-    createReader: knowledge.createReader,
+    createReader(calledAt) {
+      const read = knowledge.createReader(calledAt);
+      return (message) => {
+        // However soon it is over, that knowledge was stale is told.
+        freshness.look();
+        read(message);
+      };
+    },
     checkpointMs: knowledge.checkpointMs,
     isStale: () => knowledge.stalenessMs() > maxStalenessMs,
+    doubtMs: serverTime.doubtMs,
+    pace,
     tick,
     random,
     onConnected: () => freshness.connect(true),
@@ -102,34 +130,38 @@ export function buildVerifier(options: Settled, { tick, wall, random }: Surround
   const stop = new AbortController();
   async function run(): Promise<void> {
     await keeper?.load();
+    if (stop.signal.aborted) return;
     freshness.start();
+    waiters.look();
     keeper?.start();
     await feedClient.run(stop.signal);
+    freshness.stop();
+    await keeper?.stop();
   }
   const running = run();
 
-  return {
+  const verifier: Verifier = {
     audience,
     check: decisions.check,
     authorize: decisions.authorize,
-    follow: (token, rule, onDenied) => followed.follow(token, decisions.complete(rule), onDenied),
+    follow: (token, rule, onEnd, principal) => followed.follow(token, decisions.complete(rule), onEnd, principal),
     ready: ({ signal } = {}) =>
       waiters.until(() => freshness.isFresh(), "TOO_STALE", signal === undefined ? {} : { signal }),
     state: () => ({
-      isFresh: freshness.isFresh(),
+      isFresh: !stop.signal.aborted && freshness.isFresh(),
       stalenessMs: knowledge.stalenessMs(),
       revision: knowledge.revision(),
-      isConnected: freshness.isConnected(),
+      isConnected: !stop.signal.aborted && freshness.isConnected(),
     }),
     async close() {
       decisions.close();
-      freshness.stop();
       followed.clear();
       waiters.dismiss();
       stop.abort();
+      feedConnection.drop();
+      askConnection.drop();
       await running;
-      for (const { drop } of connections) drop();
-      await keeper?.stop();
     },
   };
+  return { verifier, knowledge };
 }

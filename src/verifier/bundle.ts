@@ -58,11 +58,11 @@ export function createBundleFile(file: string, apiKey: string, baseUrl: string):
     const draft = `${file}.${randomBytes(6).toString("hex")}.tmp`;
     const handle = await open(draft, "wx", 0o600);
     try {
-      await handle.write(Buffer.concat([MAGIC, salt, Buffer.alloc(MAC_BYTES)]));
+      await handle.appendFile(Buffer.concat([MAGIC, salt, Buffer.alloc(MAC_BYTES)]));
       for await (const message of messages) {
         const piece = new BinaryWriter().bytes(toBinary(WatchResponseSchema, message)).finish();
         mac.update(piece);
-        await handle.write(piece);
+        await handle.appendFile(piece);
       }
       await handle.write(mac.digest(), 0, MAC_BYTES, HEAD_BYTES - MAC_BYTES);
       await handle.sync();

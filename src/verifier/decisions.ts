@@ -3,6 +3,7 @@ import type { Decision } from "../check/decision.ts";
 import { AUTHENTICATED, type Rule } from "../check/rule.ts";
 import type { Revision } from "../feed/feed-event.ts";
 import { type AccessRule, type Verifier, VerifierUnavailable } from "./api.ts";
+import { completeRule } from "./complete-rule.ts";
 import type { HeldKnowledge } from "./held-knowledge.ts";
 import type { Settled } from "./options.ts";
 import { type AskRemote, REMOTE_TIMEOUT_MS } from "./remote.ts";
@@ -23,11 +24,12 @@ type DecisionsDeps = {
   readonly onStale: Settled["onStale"];
   readonly knowledge: Pick<HeldKnowledge, "revision">;
   readonly waiters: Pick<Waiters, "until">;
+  readonly tick: () => number;
 };
 
 /** {@link Decisions}. */
 export function createDecisions(deps: DecisionsDeps): Decisions {
-  const { checkNow, askRemote, isFresh, onStale, knowledge, waiters } = deps;
+  const { checkNow, askRemote, isFresh, onStale, knowledge, waiters, tick } = deps;
   const completed = new WeakMap<AccessRule, Rule>();
   let isClosed = false;
 
@@ -35,7 +37,7 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
   function complete(rule: AccessRule): Rule {
     const known = completed.get(rule);
     if (known !== undefined) return known;
-    const whole = { ...AUTHENTICATED, ...rule, public: false };
+    const whole = completeRule(rule);
     completed.set(rule, whole);
     return whole;
   }
@@ -60,14 +62,16 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
   const authorize: Verifier["authorize"] = async (token, rule = AUTHENTICATED, options = {}) => {
     refuseClosed();
     const whole = complete(rule);
-    const mustAsk = whole.freshness === "REMOTE" || (onStale === "remote" && !isFresh());
-    if (mustAsk) return askRemote(token, whole, options);
+    const mustAsk = () => whole.freshness === "REMOTE" || (onStale === "remote" && !isFresh());
+    if (mustAsk()) return askRemote(token, whole, options);
     const { minRevision, timeoutMs = REMOTE_TIMEOUT_MS, signal } = options;
+    const begunAt = tick();
     if (minRevision !== undefined) {
       const limits = { timeoutMs, ...(signal && { signal }) };
       await waiters.until(() => isReached(minRevision), "REVISION_NOT_REACHED", limits);
     }
-    return check(token, whole);
+    if (!mustAsk()) return check(token, whole);
+    return askRemote(token, whole, { ...options, timeoutMs: Math.max(1, timeoutMs - (tick() - begunAt)) });
   };
 
   return {

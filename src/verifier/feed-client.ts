@@ -9,17 +9,12 @@ import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_servi
 import type { Revision } from "../feed/feed-event.ts";
 import { createBackoff } from "./backoff.ts";
 import type { FeedReader } from "./feed-reader.ts";
+import type { Pace } from "./pace.ts";
 
-/** Tries at reaching the feed begin this far apart, and end this far, in milliseconds. */
-const FIRST_RETRY_MS = 100;
-const MOST_RETRY_MS = 5_000;
-/** The same for a credential that is refused: somebody has to do something about it first. */
-const FIRST_REFUSED_MS = 10_000;
-const MOST_REFUSED_MS = 60_000;
-/** How long the first message may take, in milliseconds. */
-const START_MS = 10_000;
 /** Checkpoints that may fail to come before the call is given up. */
 const MISSED_CHECKPOINTS = 3;
+/** So far behind the time that is taken for the server's, its messages give reason to doubt that time, in milliseconds. */
+const DOUBTFUL_MS = 1_000;
 
 /** What becomes of the calls. */
 export type FeedClientEvents = {
@@ -44,6 +39,9 @@ type FeedClientDeps = FeedClientEvents & {
   readonly checkpointMs: () => number;
   /** Whether knowledge is older than the bound although the call is open. */
   readonly isStale: () => boolean;
+  /** How far the last message was behind what is taken for the server's time, in milliseconds. */
+  readonly doubtMs: () => number;
+  readonly pace: Pace;
   readonly tick: () => number;
   readonly random: () => number;
 };
@@ -53,14 +51,14 @@ export type FeedClient = { readonly run: (signal: AbortSignal) => Promise<void> 
 
 /** A {@link FeedClient}. */
 export function createFeedClient(deps: FeedClientDeps): FeedClient {
-  const { client, apiKey, dropConnection, position, createReader, checkpointMs, isStale, tick, random } = deps;
-  const backoff = createBackoff(FIRST_RETRY_MS, MOST_RETRY_MS, random);
-  const refusedBackoff = createBackoff(FIRST_REFUSED_MS, MOST_REFUSED_MS, random);
+  const { client, apiKey, dropConnection, position, createReader, checkpointMs, isStale, pace, tick, random } = deps;
+  const backoff = createBackoff(pace.firstRetryMs, pace.mostRetryMs, random);
+  const refusedBackoff = createBackoff(pace.firstRefusedMs, pace.mostRefusedMs, random);
   let mustResync = false;
   let isRefused = false;
 
-  /** One call, to its end, which is always an error: the server never ends it well. */
-  async function follow(signal: AbortSignal): Promise<never> {
+  /** One call, until another should take its place; the server never ends it well. */
+  async function follow(signal: AbortSignal): Promise<void> {
     const call = new AbortController();
     const stop = () => call.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
@@ -69,19 +67,7 @@ export function createFeedClient(deps: FeedClientDeps): FeedClient {
       dropConnection();
     });
     try {
-      watchdog.expect(START_MS);
-      const calledAt = tick();
-      const read = createReader(calledAt);
-      const after = mustResync ? null : position();
-      const request = after === null ? {} : { after: { logId: after.logId, number: BigInt(after.number) } };
-      const headers = { authorization: `Bearer ${apiKey}` };
-      for await (const message of client.watch(request, { headers, signal: call.signal })) {
-        readOrResync(read, message);
-        watchdog.expect(Math.max(START_MS / MISSED_CHECKPOINTS, checkpointMs() * MISSED_CHECKPOINTS));
-        if (message.event.case === "started") connected();
-        if (message.event.case === "checkpoint") settled();
-      }
-      throw new Error("the server ended the feed");
+      await readCall(call.signal, watchdog.expect);
     } catch (error) {
       // The reason tells more than the "cancelled" that it becomes.
       throw call.signal.aborted && call.signal.reason instanceof Error ? call.signal.reason : error;
@@ -90,6 +76,34 @@ export function createFeedClient(deps: FeedClientDeps): FeedClient {
       signal.removeEventListener("abort", stop);
       call.abort();
     }
+  }
+
+  async function readCall(signal: AbortSignal, expectWithin: (milliseconds: number) => void): Promise<void> {
+    expectWithin(pace.startMs);
+    const calledAt = tick();
+    const read = createReader(calledAt);
+    const isOver = isOverAt(calledAt);
+    const after = position();
+    const request =
+      after === null ? {} : { after: { logId: after.logId, number: BigInt(after.number) }, snapshot: mustResync };
+    for await (const message of client.watch(request, { headers: { authorization: `Bearer ${apiKey}` }, signal })) {
+      readOrResync(read, message);
+      expectWithin(Math.max(pace.silenceMs, checkpointMs() * MISSED_CHECKPOINTS));
+      if (message.event.case === "started") connected();
+      if (message.event.case !== "checkpoint") continue;
+      settled();
+      if (isOver()) return;
+    }
+    throw new Error("the server ended the feed");
+  }
+
+  /** Whether another call should take the place of the one that was made at `calledAt`: to measure the server's time anew. */
+  function isOverAt(calledAt: number): () => boolean {
+    const renewMs = pace.renewMs * (0.5 + random() / 2);
+    return function isOver() {
+      const age = tick() - calledAt;
+      return age > renewMs || (age > pace.doubtMs && deps.doubtMs() > DOUBTFUL_MS);
+    };
   }
 
   function readOrResync(read: FeedReader, message: Parameters<FeedReader>[0]): void {
@@ -127,6 +141,8 @@ export function createFeedClient(deps: FeedClientDeps): FeedClient {
 
   function pauseAfter(error: Error, signal: AbortSignal): Promise<void> {
     if (!isRefusal(error)) {
+      // Behind one address there may be many servers: another connection may lead to one that is better off.
+      dropConnection();
       const retryInMs = backoff.next();
       deps.onDisconnected(error, retryInMs);
       return sleep(retryInMs, undefined, { signal });

@@ -15,6 +15,7 @@ import {
 } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { Knowledge, LogEntry } from "../check/knowledge.ts";
 import { createRevocationTables, expirySeconds, type RevocationTables } from "../check/revocation-set.ts";
+import type { RoleGrants } from "../check/role-table.ts";
 import type { Revision } from "../feed/feed-event.ts";
 import { ID_WORDS } from "../lib/id-words.ts";
 import type { KeyTable } from "./key-table.ts";
@@ -46,11 +47,15 @@ type FeedReaderDeps = {
 type Pending = {
   readonly snapshot: Snapshot;
   readonly tables: RevocationTables;
+  readonly roles: RoleGrants[];
   readonly reason: string;
   parts: number;
 };
 
-/** A {@link FeedReader} of a new call. @throws FeedBroken from then on, for what does not join. */
+/**
+ * A {@link FeedReader} of a new call. @throws FeedBroken for what cannot be, and what is thrown for
+ * a key that cannot be used; nothing has changed by that message then.
+ */
 export function createFeedReader(deps: FeedReaderDeps): FeedReader {
   const { knowledge, keys, onStarted, onChange, onCheckpoint } = deps;
   let isStarted = false;
@@ -65,13 +70,12 @@ export function createFeedReader(deps: FeedReaderDeps): FeedReader {
 
   function finish(revision: Revision, parts: number): void {
     if (pending === null) throw new FeedBroken("the end of a snapshot came without its beginning");
-    const { snapshot, tables, reason } = pending;
+    const { snapshot, tables, roles, reason } = pending;
     if (!isSame(revision, fromMessage(snapshot.revision)) || pending.parts !== parts)
       throw new FeedBroken(`${parts} parts of the snapshot were sent, and ${pending.parts} came`);
     if (snapshot.keys === undefined) throw new FeedBroken("the snapshot has no keys");
     pending = null;
     keys.replace(snapshot.keys);
-    const roles = snapshot.roles.map(({ name, permissions }) => ({ name, grants: permissions }));
     knowledge.restart({ logId: revision.logId, revision: revision.number, roles, revocations: tables });
     onChange({ kind: "resynced", reason });
   }
@@ -81,10 +85,12 @@ export function createFeedReader(deps: FeedReaderDeps): FeedReader {
     const to = fromMessage(through);
     if (!isSame(fromMessage(from), position) || to.logId !== position.logId || to.number < position.number)
       throw new FeedBroken("a batch does not join");
-    for (const { change } of entries) if (change.case === "keys") keys.replace(change.value);
     const changes = entries.flatMap(toLogEntry);
+    // Each of them is about all keys.
+    const newKeys = entries.findLast(({ change }) => change.case === "keys")?.change;
+    if (newKeys?.case === "keys") keys.replace(newKeys.value);
     knowledge.advance(to.number, changes);
-    onChange({ kind: "batch", entries: changes, hasKeys: entries.some(({ change }) => change.case === "keys") });
+    onChange({ kind: "batch", entries: changes, hasKeys: newKeys !== undefined });
   }
 
   /** Where knowledge stands, while it may be built upon. */
@@ -111,10 +117,14 @@ export function createFeedReader(deps: FeedReaderDeps): FeedReader {
         pending = {
           snapshot: event.value,
           tables: createRevocationTables(),
-          reason: reason ?? "first snapshot",
+          roles: [],
+          reason: reason ?? (knowledge.logId() === "" ? "first snapshot" : "what the feed told did not join"),
           parts: 0,
         };
         reason = null;
+        return;
+      case "roles":
+        parts().roles.push(...event.value.roles.map(({ name, permissions }) => ({ name, grants: permissions })));
         return;
       case "endedSessions":
         return takeSessions(event.value, parts().tables);
@@ -129,6 +139,9 @@ export function createFeedReader(deps: FeedReaderDeps): FeedReader {
         if (!isSame(fromMessage(revision), standing())) throw new FeedBroken("a checkpoint is of another revision");
         return onCheckpoint(timeOf(asOf), timeOf(serverTime));
       }
+      case undefined:
+        // Something that a later version tells beside the log: all that a check must know of is in batches.
+        return;
     }
   };
 }
@@ -162,16 +175,16 @@ function toLogEntry({ change }: BatchEntry): LogEntry | [] {
 function takeSessions({ ids, baseTime, expireAfterSeconds }: EndedSessions, { sessions }: RevocationTables): void {
   const words = wordsOf(ids, expireAfterSeconds.length);
   const base = expirySeconds(timeOf(baseTime));
-  for (const [index, after] of expireAfterSeconds.entries())
-    sessions.raiseWords(words, index * ID_WORDS, 0, base + after);
+  for (let index = 0; index < expireAfterSeconds.length; index += 1)
+    sessions.raiseWords(words, index * ID_WORDS, 0, base + (expireAfterSeconds[index] ?? 0));
 }
 
 function takeUsers({ ids, epochs, baseTime, expireAfterSeconds }: UserEpochs, { users }: RevocationTables): void {
   const words = wordsOf(ids, expireAfterSeconds.length);
   if (epochs.length !== expireAfterSeconds.length) throw new FeedBroken("a part of the snapshot is incomplete");
   const base = expirySeconds(timeOf(baseTime));
-  for (const [index, after] of expireAfterSeconds.entries())
-    users.raiseWords(words, index * ID_WORDS, epochs[index] ?? 0, base + after);
+  for (let index = 0; index < expireAfterSeconds.length; index += 1)
+    users.raiseWords(words, index * ID_WORDS, epochs[index] ?? 0, base + (expireAfterSeconds[index] ?? 0));
 }
 
 function wordsOf(ids: Uint8Array, count: number): Uint32Array {

@@ -25,12 +25,11 @@ type FreshnessDeps = {
   /** The same for knowledge that comes from a bundle and was not confirmed since. */
   readonly bundleMaxAgeMs: number;
   readonly tell: (event: VerifierEvent) => void;
-  readonly onFresh: () => void;
 };
 
 /** A {@link Freshness} that is not there yet. */
 export function createFreshness(deps: FreshnessDeps): Freshness {
-  const { knowledge, maxStalenessMs, bundleMaxAgeMs, tell, onFresh } = deps;
+  const { knowledge, maxStalenessMs, bundleMaxAgeMs, tell } = deps;
   let isConnected = false;
   let wasFresh = false;
   let timer: NodeJS.Timeout | null = null;
@@ -45,15 +44,16 @@ export function createFreshness(deps: FreshnessDeps): Freshness {
     if (now === wasFresh) return;
     wasFresh = now;
     tell(now ? { kind: "fresh" } : { kind: "stale", stalenessMs: knowledge.stalenessMs() });
-    if (now) onFresh();
   }
 
   return {
     isFresh,
     isConnected: () => isConnected,
-    connect(next, event) {
+    connect(next, event = { kind: "connected" }) {
+      // A call that takes the place of another is no news.
+      const isNews = !(next && isConnected);
       isConnected = next;
-      tell(event ?? { kind: "connected" });
+      if (isNews) tell(event);
     },
     look,
     start() {

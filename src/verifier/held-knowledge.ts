@@ -5,9 +5,9 @@
 import type { WatchResponse } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { type Checker, createChecker } from "../check/checker.ts";
 import { createKnowledge } from "../check/knowledge.ts";
-import { type Revision, snapshotEvents } from "../feed/feed-event.ts";
+import { isPart, type Revision, snapshotEvents } from "../feed/feed-event.ts";
 import { createFeedMessages, toStarted } from "../feed/feed-messages.ts";
-import { createFeedReader, type FeedChange, type FeedReader } from "./feed-reader.ts";
+import { createFeedReader, FeedBroken, type FeedChange, type FeedReader } from "./feed-reader.ts";
 import { createKeyTable } from "./key-table.ts";
 import type { ServerTime } from "./server-time.ts";
 
@@ -31,6 +31,12 @@ export type HeldKnowledge = {
   readonly messages: () => AsyncIterable<WatchResponse>;
 };
 
+/**
+ * Entries are kept for so long after all tokens that they concern have expired, in milliseconds: two servers
+ * that are in order may tell times that are 10 s apart, and the verifier's own idea of the time may go back.
+ */
+const KEPT_MS = 30_000;
+
 type HeldKnowledgeDeps = {
   readonly serverTime: ServerTime;
   readonly stalenessBoundMs: number;
@@ -49,6 +55,8 @@ export function createHeldKnowledge(deps: HeldKnowledgeDeps): HeldKnowledge {
   let confirmedAt = 0;
   let isConfirmed = false;
   let checkpointMs = 0;
+  /** What concerns only tokens that expired before is gone. */
+  let forgottenBy = 0;
   let checker = checkerOf(issuer);
 
   /** Tokens that were verified for one issuer are none of another's. */
@@ -74,17 +82,31 @@ export function createHeldKnowledge(deps: HeldKnowledgeDeps): HeldKnowledge {
         if (statedIssuer !== issuer) checker = checkerOf(statedIssuer);
         issuer = statedIssuer;
         checkpointMs = interval;
-        if (calledAt !== null) serverTime.start(calledAt, time);
+        if (calledAt === null) return;
+        // Another server's clock makes nothing younger that was old by the last one's.
+        const age = stalenessMs();
+        serverTime.start(calledAt, time);
+        if (confirmedAt !== 0) confirmedAt = Math.min(confirmedAt, serverTime.now() - age);
       },
       onChange,
       onCheckpoint(asOf, time) {
         if (calledAt !== null) serverTime.hear(time);
         isConfirmed = calledAt !== null;
         // The server that speaks now is the one that is believed, though another one was ahead of it.
-        confirmedAt = asOf;
+        confirmedAt = Math.min(asOf, time);
+        // A clock that was ahead made us forget what still matters.
+        if (time < forgottenBy) {
+          forgottenBy = 0;
+          throw new FeedBroken("the server's clock was put back, and what was forgotten by it may still matter");
+        }
         onConfirmed();
       },
     });
+  }
+
+  function stalenessMs(): number {
+    if (knowledge.logId() === "" || confirmedAt === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(0, serverTime.now() - confirmedAt);
   }
 
   const revision = (): Revision | null =>
@@ -93,13 +115,13 @@ export function createHeldKnowledge(deps: HeldKnowledgeDeps): HeldKnowledge {
   async function* messages(): AsyncGenerator<WatchResponse> {
     const begin = revision();
     if (begin === null) return;
-    const time = serverTime.now();
+    const time = Math.floor(serverTime.now());
     const asOf = confirmedAt;
     const toMessage = createFeedMessages({ publicKeys: keys.list, maxAccessTtlMs: keys.maxTtlMs });
     yield toStarted(issuer, checkpointMs, time);
     let parts = 0;
     for await (const event of snapshotEvents(begin, knowledge.roles.list(), knowledge.revocations.tables())) {
-      if (event.kind === "snapshot_sessions" || event.kind === "snapshot_users") parts += 1;
+      if (isPart(event)) parts += 1;
       yield toMessage(event, parts);
     }
     yield toMessage({ kind: "checkpoint", revision: begin, asOf, time }, parts);
@@ -109,14 +131,15 @@ export function createHeldKnowledge(deps: HeldKnowledgeDeps): HeldKnowledge {
     check: (question) => checker.check(question),
     createReader,
     revision,
-    stalenessMs: () =>
-      knowledge.logId() === "" || confirmedAt === 0
-        ? Number.POSITIVE_INFINITY
-        : Math.max(0, serverTime.now() - confirmedAt),
+    stalenessMs,
     asOf: () => confirmedAt,
     isConfirmed: () => isConfirmed,
     checkpointMs: () => checkpointMs,
-    forget: () => knowledge.revocations.forget(serverTime.now()),
+    // By what a server has said, not by what is made of it.
+    forget() {
+      forgottenBy = Math.max(forgottenBy, confirmedAt - KEPT_MS);
+      knowledge.revocations.forget(forgottenBy);
+    },
     messages,
   };
 }

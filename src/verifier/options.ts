@@ -53,14 +53,18 @@ export function settleOptions(options: VerifierOptions): Settled {
     // Its text stays out of the message.
     isHeaderText(options.apiKey) || `apiKey: give the API key of this service, ${API_KEY_PREFIX}…`,
     options.audience !== "" || "audience: give the audience that tokens are issued for, the name of this service",
-    maxStalenessMs > 0 || "maxStalenessMs: give milliseconds, more than 0",
+    isPositive(maxStalenessMs) || "maxStalenessMs: give milliseconds, more than 0",
     Number.isSafeInteger(cacheCapacity) && cacheCapacity >= 0 ? true : "cacheCapacity: give a number of tokens",
     ["deny", "remote", "allow"].includes(onStale) || 'onStale: give "deny", "remote" or "allow"',
     bundle === undefined || bundle.file !== "" || "bundle.file: give the path of a file",
-    bundle === undefined || bundle.maxAgeMs > 0 || "bundle.maxAgeMs: give milliseconds, more than 0",
+    bundle === undefined || isPositive(bundle.maxAgeMs) || "bundle.maxAgeMs: give milliseconds, more than 0",
   ].filter((fault) => fault !== true);
   if (faults.length > 0) throw new TypeError(`the verifier's options are wrong:\n  ${faults.join("\n  ")}`);
   return { ...options, maxStalenessMs, onStale, cacheCapacity };
+}
+
+function isPositive(milliseconds: number): boolean {
+  return Number.isFinite(milliseconds) && milliseconds > 0;
 }
 
 /** A token as RFC 6750 section 2.1 has it, so that it can travel in a header. */

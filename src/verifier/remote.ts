@@ -1,10 +1,11 @@
 /** Asks `AuthService.Authorize` where memory does not do. */
 import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Client, ConnectError } from "@connectrpc/connect";
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { AuthorizeResponse, AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { DenialReason, type Denied, type Granted, NextStep } from "../../gen/sallyport/auth/v1/decision_pb.ts";
-import type { Decision, DenialReason as Reason, NextStep as Step } from "../check/decision.ts";
+import { MAX_TOKEN_LENGTH } from "../check/access-token.ts";
+import { type Decision, denied, type DenialReason as Reason, type NextStep as Step } from "../check/decision.ts";
 import type { Rule } from "../check/rule.ts";
 import { type AuthorizeOptions, VerifierUnavailable } from "./api.ts";
 
@@ -17,30 +18,42 @@ type RemoteDeps = {
   readonly audience: string;
   /** The answer must rest on knowledge no older than this, in milliseconds. */
   readonly maxStalenessMs: number;
+  /** Told that an answer has not come in time. */
+  readonly onLate: () => void;
 };
 
 /** How long an answer may take, unless the caller says otherwise, in milliseconds. */
 export const REMOTE_TIMEOUT_MS = 10_000;
 
 /** An {@link AskRemote}. */
-export function createRemote({ client, apiKey, audience, maxStalenessMs }: RemoteDeps): AskRemote {
+export function createRemote({ client, apiKey, audience, maxStalenessMs, onLate }: RemoteDeps): AskRemote {
   return async function askRemote(token, rule, { minRevision, timeoutMs = REMOTE_TIMEOUT_MS, signal }) {
+    // Sallyport would call it the caller's mistake. It is the bearer's.
+    if (token.length > MAX_TOKEN_LENGTH) return denied("TOKEN_INVALID");
     const question = {
       accessToken: token,
       audience,
       anyRole: [...rule.anyRole],
       allPermissions: [...rule.allPermissions],
-      maxStaleness: durationFromMs(maxStalenessMs),
-      ...(rule.maxAuthAgeMs !== null && { maxAuthAge: durationFromMs(rule.maxAuthAgeMs) }),
+      maxStaleness: wholeMs(maxStalenessMs),
+      ...(rule.maxAuthAgeMs !== null && { maxAuthAge: wholeMs(rule.maxAuthAgeMs) }),
       ...(minRevision && { minRevision: { logId: minRevision.logId, number: BigInt(minRevision.number) } }),
     };
     const headers = { authorization: `Bearer ${apiKey}` };
     try {
       return toDecision(await client.authorize(question, { headers, timeoutMs, ...(signal && { signal }) }));
     } catch (error) {
-      throw error instanceof VerifierUnavailable ? error : unavailable(ConnectError.from(error));
+      if (error instanceof VerifierUnavailable) throw error;
+      const refusal = ConnectError.from(error);
+      if (refusal.code === Code.DeadlineExceeded) onLate();
+      throw unavailable(refusal);
     }
   };
+}
+
+/** A bound that is no wider, in whole milliseconds. */
+function wholeMs(milliseconds: number) {
+  return durationFromMs(Math.max(1, Math.floor(milliseconds)));
 }
 
 /** Reasons that callers of a verifier are told as they are. */

@@ -3,9 +3,11 @@
  * feed tells it. The decision is made by the same code as `AuthService.Authorize`.
  */
 
+import { createElapsed } from "../lib/elapsed.ts";
 import type { Verifier } from "./api.ts";
 import { buildVerifier } from "./build-verifier.ts";
 import { settleOptions, type VerifierOptions } from "./options.ts";
+import { PACE } from "./pace.ts";
 
 export type { Decision, DenialReason, Denied, Granted, NextStep, Principal } from "../check/decision.ts";
 export {
@@ -24,9 +26,14 @@ export type { BundleOptions, VerifierOptions } from "./options.ts";
  * @throws TypeError for options that cannot be, naming each.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  return buildVerifier(settleOptions(options), {
-    tick: () => performance.now(),
+  const { verifier } = buildVerifier(settleOptions(options), {
+    tick: createElapsed(
+      () => performance.now(),
+      () => Date.now(),
+    ),
     wall: () => Date.now(),
     random: () => Math.random(),
+    pace: PACE,
   });
+  return verifier;
 }

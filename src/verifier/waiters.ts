@@ -10,7 +10,7 @@ export type Waiters = {
   ) => Promise<void>;
   /** Looks whether anybody's condition holds. */
   readonly look: () => void;
-  /** Sends everybody away. */
+  /** Sends everybody away, and whoever comes later. */
   readonly dismiss: () => void;
 };
 
@@ -23,9 +23,12 @@ export function createWaiters(): Waiters {
     readonly holds: () => boolean;
     readonly end: (error: VerifierUnavailable | null) => void;
   }>();
+  let isDismissed = false;
+  const closed = () => new VerifierUnavailable("UNAVAILABLE", "the verifier was closed");
 
   return {
     until(holds, reason, { timeoutMs, signal }) {
+      if (isDismissed) return Promise.reject(closed());
       if (holds()) return Promise.resolve();
       const gone = (why: string) => new VerifierUnavailable(reason, why, signal?.reason);
       if (signal?.aborted) return Promise.reject(gone("the call was aborted"));
@@ -52,7 +55,8 @@ export function createWaiters(): Waiters {
       for (const waiter of [...waiting]) if (waiter.holds()) waiter.end(null);
     },
     dismiss() {
-      for (const waiter of [...waiting]) waiter.end(new VerifierUnavailable("UNAVAILABLE", "the verifier was closed"));
+      isDismissed = true;
+      for (const waiter of [...waiting]) waiter.end(closed());
     },
   };
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { toConnectError } from "../../src/error-details.ts";
 import { Refusal } from "../../src/errors.ts";
 import { LOST_REQUEST } from "../support/client-wire.ts";
+import { clientsOf } from "../support/clients.ts";
 import { ADA, type OrdersLab, readOrders, startOrdersLab, threeOrders } from "../support/orders-lab.ts";
 import { refusalOf } from "../support/refusals.ts";
 
@@ -108,6 +109,75 @@ describe("A call to a backend is sent once only", () => {
   it("as a stream of requests of which some are gone", async () => {
     lab.refuse(9);
     expect(await sent(() => lab.ordersOf().sendOrders(threeOrders()))).toEqual({ code: "Unauthenticated", calls: 1 });
+  });
+});
+
+describe("A stream that cannot be sent again, and whose token is refused,", () => {
+  beforeEach(() => lab.client.login(ADA));
+
+  it.each([
+    ["before its first answer", () => lab.refuse(1, toConnectError(new Refusal("PRIVILEGES_CHANGED")))],
+    [
+      "in the midst of its answers",
+      () => {
+        lab.orders.midway = () => {
+          lab.orders.midway = () => undefined;
+          throw toConnectError(new Refusal("PRIVILEGES_CHANGED"));
+        };
+      },
+    ],
+  ])("%s, leaves a new token to the next call", async (_when, refuse) => {
+    refuse();
+    expect((await refusalOf(readOrders(lab.ordersOf().shipOrders({})))).reason).toBe("PRIVILEGES_CHANGED");
+    expect(await readOrders(lab.ordersOf().shipOrders({}))).toBe("123");
+    expect((await lab.ordersOf().getOrder({ value: "1" })).value).toBe("1");
+    const [first, second, third] = lab.orders.calls.map(({ token }) => token);
+    expect(second).not.toBe(first);
+    expect(third).toBe(second);
+  });
+
+  it("of requests, leaves a new token to the next one", async () => {
+    lab.refuse(1);
+    expect((await refusalOf(lab.ordersOf().sendOrders(threeOrders()))).reason).toBe("TOKEN_EXPIRED");
+    expect((await lab.ordersOf().sendOrders(threeOrders())).value).toBe("a,b,c");
+  });
+
+  it("again and again, causes no storm", async () => {
+    lab.refuse(1_000);
+    const backend = lab.ordersOf();
+    await refusalOf(readOrders(backend.shipOrders({})));
+    const before = lab.wire.sent("Refresh").length;
+    for (let calls = 0; calls < 50; calls += 1) await refusalOf(readOrders(backend.shipOrders({})));
+    expect(lab.wire.sent("Refresh")).toHaveLength(before + 1);
+    lab.app.clock.advance(5_000);
+    for (let calls = 0; calls < 50; calls += 1) await refusalOf(readOrders(backend.shipOrders({})));
+    expect(lab.wire.sent("Refresh")).toHaveLength(before + 2);
+  });
+
+  it("where a fresh token was refused to another call moments ago, leaves the next call the token that it has", async () => {
+    const backend = lab.ordersOf();
+    lab.refuse(3);
+    await refusalOf(backend.getOrder({}));
+    await refusalOf(readOrders(backend.shipOrders({})));
+    expect((await backend.getOrder({ value: "1" })).value).toBe("1");
+    const [, second, third, fourth] = lab.orders.calls.map(({ token }) => token);
+    expect([third, fourth]).toEqual([second, second]);
+  });
+
+  it("because its session was ended, lets the next call find that out", async () => {
+    await readOrders(lab.ordersOf().shipOrders({}));
+    lab.refuse(1, toConnectError(new Refusal("SESSION_REVOKED")));
+    await clientsOf(lab.app.url, (await lab.client.accessToken()) ?? "").auth.logout({});
+    await refusalOf(readOrders(lab.ordersOf().shipOrders({})));
+    expect((await refusalOf(readOrders(lab.ordersOf().shipOrders({})))).reason).toBe("SESSION_ENDED");
+    expect(await lab.client.session()).toBeNull();
+  });
+
+  it("for what is no fault of the token, changes nothing", async () => {
+    lab.refuse(1, toConnectError(new Refusal("PERMISSION_MISSING")));
+    await refusalOf(readOrders(lab.ordersOf().shipOrders({})));
+    expect(await readOrders(lab.ordersOf().shipOrders({}))).toBe("123");
+    expect(new Set(lab.orders.calls.map(({ token }) => token)).size).toBe(1);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -16,6 +17,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createFileStore } from "../../src/client/node/file-store.ts";
 import { createLockFile, STALE_MS } from "../../src/client/node/lock-file.ts";
+import { pidScope } from "../../src/client/node/pid-scope.ts";
 import { SessionStoreError } from "../../src/client/session-store.ts";
 import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
 import { clientOn } from "../support/client-wire.ts";
@@ -188,6 +190,9 @@ describe("A lock", () => {
     utimesSync(path, time, time);
   };
   const name = "00000000-0000-4000-8000-000000000000";
+  const scope = pidScope();
+  const container = scope?.replace(/pid:\[\d+\]/, "pid:[1]") ?? "";
+  const reboot = scope?.replace(/[\da-f-]{36}/, crypto.randomUUID()) ?? "";
 
   it("is had by one at a time, and given back", async () => {
     const release = await createLockFile(path).take(0);
@@ -213,9 +218,13 @@ describe("A lock", () => {
   });
 
   it.each([
-    ["of a living process", () => lockOf({ name, pid: process.pid, host: hostname() })],
-    ["of a living process, nearly too old", () => lockOf({ name, pid: 1, host: hostname() }, STALE_MS - 5_000)],
-    ["of another machine", () => lockOf({ name, pid: 999_999_999, host: "elsewhere" })],
+    ["of a living process", () => lockOf({ name, pid: process.pid, scope })],
+    ["of a living process, nearly too old", () => lockOf({ name, pid: 1, scope }, STALE_MS - 5_000)],
+    ["of another machine", () => lockOf({ name, pid: 999_999_999, scope: "elsewhere" })],
+    ["of a container that shares the host's name", () => lockOf({ name, pid: 999_999_999, scope: container })],
+    ["of another run of this machine", () => lockOf({ name, pid: 999_999_999, scope: reboot })],
+    ["of whoever cannot tell where it is", () => lockOf({ name, pid: 999_999_999, scope: null })],
+    ["of an earlier version", () => lockOf({ name, pid: 999_999_999, host: hostname() })],
     ["that is damaged, but young", () => lockOf([])],
   ])("%s is left alone", async (_name, make) => {
     make();
@@ -226,16 +235,17 @@ describe("A lock", () => {
   });
 
   it.each([
-    ["of a process that is gone", () => lockOf({ name, pid: 999_999_999, host: hostname() })],
-    ["that is too old", () => lockOf({ name, pid: process.pid, host: hostname() }, STALE_MS + 5_000)],
-    ["of another machine that is too old", () => lockOf({ name, pid: 1, host: "elsewhere" }, STALE_MS + 5_000)],
+    ["of a process that is gone", () => lockOf({ name, pid: 999_999_999, scope })],
+    ["that is too old", () => lockOf({ name, pid: process.pid, scope }, STALE_MS + 5_000)],
+    ["of a container that is too old", () => lockOf({ name, pid: 1, scope: container }, STALE_MS + 5_000)],
+    ["of another machine that is too old", () => lockOf({ name, pid: 1, scope: "elsewhere" }, STALE_MS + 5_000)],
     ["that is damaged and too old", () => lockOf([], STALE_MS + 5_000)],
     [
       "of a process that is gone, and that another one was breaking when it died, too",
       () => {
-        lockOf({ name, pid: 999_999_999, host: hostname() });
+        lockOf({ name, pid: 999_999_999, scope });
         const other = name.replaceAll("0", "1");
-        writeFileSync(`${path}.${name}.broken`, JSON.stringify({ name: other, pid: 999_999_998, host: hostname() }));
+        writeFileSync(`${path}.${name}.broken`, JSON.stringify({ name: other, pid: 999_999_998, scope }));
       },
     ],
   ])("%s is broken, by one of many", async (_name, make) => {
@@ -245,6 +255,23 @@ describe("A lock", () => {
     expect(releases).toHaveLength(1);
     await releases[0]?.();
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("goes by its age alone where nobody can tell whose process ids those are", async () => {
+    lockOf({ name, pid: 999_999_999, scope });
+    expect(await createLockFile(path, null).take(50)).toBeNull();
+    lockOf({ name, pid: 999_999_999, scope: null });
+    expect(await createLockFile(path, null).take(50)).toBeNull();
+    lockOf({ name, pid: 999_999_999, scope: null }, STALE_MS + 5_000);
+    expect(await createLockFile(path, null).take(300)).not.toBeNull();
+  });
+
+  it.runIf(process.platform === "linux")("says which run of which kernel its holder's process id is of", async () => {
+    await createLockFile(path).take(0);
+    const { pid, scope } = JSON.parse(readFileSync(path, "utf8"));
+    expect(pid).toBe(process.pid);
+    expect(scope).toContain(readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+    expect(scope).toContain(readlinkSync("/proc/self/ns/pid"));
   });
 
   it("that was broken meanwhile is not taken from its new holder when it is given back", async () => {

@@ -4,7 +4,8 @@ import { dirname, join, normalize } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
 import { CHECKOUT } from "../support/copied-checkout.ts";
-import { installInto, MANIFEST, type Packed, packInto, run, tool } from "../support/installed-package.ts";
+import { MANIFEST, type Packed, packedPackage, run, tool } from "../support/installed-package.ts";
+import { installInto } from "../support/locked-install.ts";
 import { anchorsOf, localLinksOf } from "../support/markdown.ts";
 import { CLIENT, GUARDED, ORDERS, PERSON } from "../support/strangers-programs.ts";
 import { checkTypes, serveIn } from "../support/strangers-project.ts";
@@ -20,8 +21,9 @@ const EXPECTED = [
   /^dist\/sallyport\.binpb$/,
 ];
 
-/** The library for those who sign in. */
-const CLIENTS = ["sallyport/client", "sallyport/client/node"];
+/** The libraries, for those who sign in and for those who guard; the last one is for those who have grpc-js. */
+const LIBRARIES = ["client", "client/node", "verifier", "verifier/connect"].map((name) => `sallyport/${name}`);
+const FOR_GRPC_JS = "sallyport/verifier/grpc";
 
 let folder: string;
 let packed: Packed;
@@ -29,8 +31,9 @@ let project: string;
 
 beforeAll(async () => {
   folder = temporaryFolder();
-  packed = await packInto(folder);
-  project = await installInto(folder, packed.tarball);
+  packed = await packedPackage();
+  project = join(folder, "project");
+  await installInto(project, packed.tarball);
 }, 180_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -74,9 +77,8 @@ describe("The packed package", () => {
 
   it("imports no package that it does not depend on", () => {
     const packages = specifiers().flatMap(({ specifier }) => /^(@[^/]+\/[^/]+|[^@./][^/]*)/.exec(specifier)?.[1] ?? []);
-    const undeclared = new Set(
-      packages.filter((name) => !name.startsWith("node:") && !(name in MANIFEST.dependencies)),
-    );
+    const declared = { ...MANIFEST.dependencies, ...MANIFEST.peerDependencies };
+    const undeclared = new Set(packages.filter((name) => !name.startsWith("node:") && !(name in declared)));
     expect([...undeclared]).toEqual([]);
     expect(packages).toEqual(expect.arrayContaining(["better-sqlite3", "jose", "@bufbuild/protobuf"]));
   });
@@ -96,7 +98,9 @@ describe("The packed package", () => {
   });
 
   it("has types that every resolver of ES modules finds", async () => {
-    const entries = [...CLIENTS, ...generated()].map((specifier) => specifier.replace(/^sallyport/, "."));
+    const entries = [...LIBRARIES, FOR_GRPC_JS, ...generated()].map((specifier) =>
+      specifier.replace(/^sallyport/, "."),
+    );
     const args = [packed.tarball, "--profile", "esm-only", "--entrypoints", ...entries];
     const { stdout } = await run(tool("attw"), [...args, "--format", "json"], CHECKOUT);
     expect(Object.keys(JSON.parse(stdout).analysis.entrypoints)).toEqual(entries);
@@ -132,7 +136,7 @@ describe("The installed package", () => {
   it("can be imported wherever it exports something", async () => {
     writeFileSync(
       join(project, "imports.mjs"),
-      [...CLIENTS, ...generated()].map((name) => `await import("${name}");`).join("\n"),
+      [...LIBRARIES, ...generated()].map((name) => `await import("${name}");`).join("\n"),
     );
     await expect(run("node", ["imports.mjs"], project)).resolves.toMatchObject({ stderr: "" });
     for (const name of [
@@ -141,6 +145,12 @@ describe("The installed package", () => {
       "sallyport/proto/buf/validate/validate.proto",
     ])
       expect(existsSync(await resolved(name)), name).toBe(true);
+  });
+
+  it("names grpc-js to whoever imports its guard without it", async () => {
+    const program = `await import("${FOR_GRPC_JS}")`;
+    const importing = run("node", ["--input-type=module", "--eval", program], project);
+    await expect(importing).rejects.toThrow("Cannot find package '@grpc/grpc-js'");
   });
 
   it.each([

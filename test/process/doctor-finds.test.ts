@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readConfig } from "../../src/config.ts";
-import { databaseFile } from "../../src/core.ts";
+import { databaseFile } from "../../src/database.ts";
 import { examineLibrary } from "../../src/doctor/database.ts";
 import { examine } from "../../src/doctor/examine.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";

@@ -43,6 +43,7 @@ describe("A watcher without a revision", () => {
     expect(kindsOf(events).filter((kind) => kind !== "userEpochs")).toEqual([
       "started",
       "snapshot",
+      "roles",
       "endedSessions",
       "snapshotEnd",
       "checkpoint",
@@ -52,7 +53,8 @@ describe("A watcher without a revision", () => {
       "http://sallyport.test",
       1000,
     ]);
-    const { revision: at, roles, keys } = theOnly(events, "snapshot").value;
+    const { revision: at, keys } = theOnly(events, "snapshot").value;
+    const { roles } = theOnly(events, "roles").value;
     expect(at).toEqual(revision);
     expect(roles.map(({ name, permissions }) => [name, permissions])).toEqual([
       ["admin", ["*"]],

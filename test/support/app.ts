@@ -25,18 +25,21 @@ export type TestApp = Awaited<ReturnType<typeof startApp>>;
 type TestAppOptions = {
   readonly settings?: Readonly<Record<string, string>>;
   readonly clock?: FakeClock;
+  /** Time between checkpoints of the revocation feed, in milliseconds. */
+  readonly checkpointMs?: number;
   /** A folder of another instance, to be the second one on its database. Its owner removes it. */
   readonly dataDir?: string;
 };
 
 /** Starts an instance on a free port. Close it when the test is done. */
-export async function startApp({ settings = {}, clock = createFakeClock(), dataDir }: TestAppOptions = {}) {
+export async function startApp(options: TestAppOptions = {}) {
+  const { settings = {}, clock = createFakeClock(), checkpointMs, dataDir } = options;
   const folder = dataDir ?? temporaryFolder();
   const environment = { ...TEST_SETTINGS, SALLYPORT_LOG_LEVEL: "debug", SALLYPORT_DATA_DIR: folder, ...settings };
   const config = readConfig(environment);
   const said: string[] = [];
   const log = createLog({ level: config.logLevel, destination: { write: (line) => void said.push(line) } });
-  const deps = { config, log, clock, random: systemRandom };
+  const deps = { config, log, clock, random: systemRandom, ...(checkpointMs !== undefined && { checkpointMs }) };
   const app = await createApp(deps);
   const { url, port } = await app.listen();
   return {

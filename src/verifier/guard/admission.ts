@@ -9,7 +9,7 @@ import { refusalOf } from "../../access/refusal-of.ts";
 import { type Decision, type Denied, denied, type Principal } from "../../check/decision.ts";
 import type { Rule } from "../../check/rule.ts";
 import { Refusal } from "../../errors.ts";
-import { type Verifier, VerifierUnavailable } from "../api.ts";
+import { type AuthorizeOptions, type Verifier, VerifierUnavailable } from "../api.ts";
 import { tell, type WouldRefuse } from "./report.ts";
 import { createRuleIndex } from "./rule-index.ts";
 
@@ -52,6 +52,8 @@ type Verdict = { readonly admitted: Admitted; readonly refused: null } | { reado
 
 /** How long clients are told to wait when nobody can tell who they are. */
 const RETRY_AFTER_MS = 1000;
+/** How long Sallyport may take over a call that passes in any case. */
+const REPORT_TIMEOUT_MS = 1000;
 
 const NOBODY: Admitted = { principal: null, follow: null };
 
@@ -68,31 +70,41 @@ export function createAdmission({ verifier, services, endStreams = true, reportO
     const decision = token === "" ? denied("TOKEN_MISSING") : await decide(token, rule, signal);
     if (!decision.granted) return { refused: refusedBy(decision) };
     const { principal } = decision;
-    return { admitted: { principal, follow: endStreams ? followerOf(path, token, rule) : null }, refused: null };
+    return {
+      admitted: { principal, follow: endStreams ? followerOf(path, token, rule, principal) : null },
+      refused: null,
+    };
   }
 
   function decide(token: string, rule: Rule, signal: AbortSignal): Decision | Promise<Decision> {
-    if (rule.freshness === "REMOTE") return verifier.authorize(token, rule, { signal });
+    if (rule.freshness === "REMOTE") return verifier.authorize(token, rule, limits(signal));
     try {
       return verifier.check(token, rule);
     } catch (error) {
       if (!(error instanceof VerifierUnavailable)) throw error;
       // What happens when memory does not do, the verifier was told when it was made.
-      return verifier.authorize(token, rule, { signal });
+      return verifier.authorize(token, rule, limits(signal));
     }
+  }
+
+  /** Calls that pass whatever comes out must not wait long for it. */
+  function limits(signal: AbortSignal): AuthorizeOptions {
+    return reportOnly === undefined ? { signal } : { signal, timeoutMs: REPORT_TIMEOUT_MS };
   }
 
   function refusedBy(decision: Denied): Refused {
     return { refusal: refusalOf(decision, verifier.audience), denied: decision };
   }
 
-  function followerOf(path: string, token: string, rule: Rule): Admitted["follow"] {
-    return (onEnd) =>
-      verifier.follow(token, rule, (decision) => {
-        const refused = refusedBy(decision);
+  function followerOf(path: string, token: string, rule: Rule, principal: Principal): Admitted["follow"] {
+    return (onEnd) => {
+      const end = (ending: Denied | VerifierUnavailable) => {
+        const refused = ending instanceof VerifierUnavailable ? refusedFor(ending) : refusedBy(ending);
         if (reportOnly === undefined) onEnd(refused.refusal);
         else tell(reportOnly.onReport, path, refused.refusal, refused.denied);
-      });
+      };
+      return verifier.follow(token, rule, end, principal);
+    };
   }
 
   return async function admit(call) {

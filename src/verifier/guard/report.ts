@@ -1,6 +1,7 @@
 /** What a guard tells that enforces nothing. */
 import type { Denied } from "../../check/decision.ts";
 import type { Reason, Refusal } from "../../errors.ts";
+import { callOut } from "../call-out.ts";
 
 /** A call, or a stream in its middle, that would have been refused. Holds no token. */
 export type Report = {
@@ -22,9 +23,5 @@ export type WouldRefuse = (report: Report) => void;
 /** Tells of a refusal. A fault of who listens becomes a warning of the process: the call is to pass all the same. */
 export function tell(onReport: WouldRefuse, path: string, refusal: Refusal, denied: Denied | null): void {
   const { reason, message, cause } = refusal;
-  try {
-    onReport({ method: path.slice(1).replace("/", "."), reason, message, denied, cause });
-  } catch (error) {
-    process.emitWarning(error instanceof Error ? error : new Error(`onReport threw ${String(error)}`));
-  }
+  callOut(onReport, { method: path.slice(1).replace("/", "."), reason, message, denied, cause });
 }

@@ -1,12 +1,10 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { isInfrastructure } from "../../access/infrastructure.ts";
 import { AccessRuleError, nameOf, readMethodRules } from "../../access/method-rules.ts";
-import { AUTHENTICATED, type Rule } from "../../check/rule.ts";
+import { PUBLIC, type Rule } from "../../check/rule.ts";
 
 /** The rule of a method, by the path that calls of it have (`/shop.v1.Shop/Buy`); `null` if there is none. */
 export type RuleOf = (path: string) => Rule | null;
-
-const PUBLIC: Rule = { ...AUTHENTICATED, public: true };
 
 /**
  * The rules of the services' methods. Health and reflection of gRPC, which state none, are public, given or not.

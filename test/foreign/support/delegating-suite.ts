@@ -7,9 +7,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { type Client, type ServiceError, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { temporaryFolder } from "../../support/app.ts";
+import { startApp, temporaryFolder } from "../../support/app.ts";
 import { clientsOf } from "../../support/clients.ts";
-import { logIn, type Person } from "../../support/people.ts";
+import { logIn, type Person, welcome } from "../../support/people.ts";
 import { ask2, envelope } from "../../support/wire-raw.ts";
 import {
   build,
@@ -24,6 +24,7 @@ import {
 import { callGrpc, connectTo, detailsOf, loadProtos, type Service, serviceIn } from "./grpc-js.ts";
 import { replaceThe } from "./proxy.ts";
 import { startTarget, type Target } from "./target.ts";
+import { UNFIT_RULES } from "./unfit-rules.ts";
 
 const SETTINGS = { SALLYPORT_AUDIENCES: "sallyport,orders", SALLYPORT_AUTHORIZE_CALLERS: "services" };
 /** Lets an HTTP/2 client repeat what should be said once. */
@@ -226,6 +227,23 @@ export function describeDelegating(kind: ExampleService): void {
       expect(await call("GetHours", null, over)).toEqual({ hours: "from nine to five" });
     });
 
+    it("is UNAVAILABLE, and sends nobody to log in, while Sallyport's knowledge is too old", async () => {
+      const aged = await startApp();
+      onTestFinished(() => aged.close());
+      const { tokens } = await welcome(aged, "alice", ["orders"]);
+      const behind = await start({ address: new URL(aged.url).host }, "");
+      onTestFinished(() => behind.close());
+      const over = connectTo(behind.address);
+      onTestFinished(() => over.close());
+      expect(await call("PlaceOrder", tokens.accessToken, over)).toMatchObject({ buyer: "alice" });
+      // It reads its log again and again, and each time knows of the present; then comes the next jump.
+      const jumping = setInterval(() => aged.clock.advance(10_001), 1);
+      onTestFinished(() => clearInterval(jumping));
+      const unavailable = { code: "UNAVAILABLE", reason: "ERROR_REASON_UNAVAILABLE", nextStep: null };
+      await expect.poll(() => call("PlaceOrder", tokens.accessToken, over)).toEqual(unavailable);
+      expect(await call("GetHours", null, over)).toEqual({ hours: "from nine to five" });
+    });
+
     it("is UNAVAILABLE if Sallyport takes its calls and never answers", async () => {
       const silent = createServer(() => {}).listen(0, "127.0.0.1");
       await once(silent, "listening");
@@ -253,6 +271,23 @@ export function describeDelegating(kind: ExampleService): void {
         await build(kind, own);
         await expect(start(target, apiKey)).rejects.toThrow(why);
       }
+    });
+
+    it("does not start with a rule that contradicts itself or cannot be met, and names each such method", async () => {
+      const proto = join(own, "proto", PROTO);
+      const stated = readFileSync(proto, "utf8");
+      onTestFinished(() => writeFileSync(proto, stated));
+      const method = ([rule]: readonly [string, string], at: number) =>
+        `rpc Odd${at}(GetHoursRequest) returns (GetHoursResponse) { option (sallyport.access.v1.rule) = {${rule}}; }`;
+      const last = "  // Pays back, if the caller has given the password lately.";
+      writeFileSync(proto, replaceThe(last, `${UNFIT_RULES.map(method).join("\n")}\n${last}`, stated));
+      await build(kind, own);
+      const refusal: unknown = await start(target, apiKey).catch((error: unknown) => error);
+      const said = refusal instanceof Error ? refusal.message : "it started";
+      const told = [...said.matchAll(/orders\.v1\.Orders\.(\w+) has an access rule (.*)/g)].map((found) =>
+        found.slice(1),
+      );
+      expect(told).toEqual(UNFIT_RULES.map(([, why], at) => [`Odd${at}`, why]));
     });
   });
 }

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sallyport/auth/v1/verifier_service.proto.
  */
 export const file_sallyport_auth_v1_verifier_service: GenFile = /*@__PURE__*/
-  fileDesc("CihzYWxseXBvcnQvYXV0aC92MS92ZXJpZmllcl9zZXJ2aWNlLnByb3RvEhFzYWxseXBvcnQuYXV0aC52MSI6CgxXYXRjaFJlcXVlc3QSKgoFYWZ0ZXIYASABKAsyGy5zYWxseXBvcnQuYXV0aC52MS5SZXZpc2lvbiK7AwoNV2F0Y2hSZXNwb25zZRIyCgdzdGFydGVkGAEgASgLMh8uc2FsbHlwb3J0LmF1dGgudjEuV2F0Y2hTdGFydGVkSAASMgoKc3RhcnRfb3ZlchgCIAEoCzIcLnNhbGx5cG9ydC5hdXRoLnYxLlN0YXJ0T3ZlckgAEi8KCHNuYXBzaG90GAMgASgLMhsuc2FsbHlwb3J0LmF1dGgudjEuU25hcHNob3RIABI6Cg5lbmRlZF9zZXNzaW9ucxgEIAEoCzIgLnNhbGx5cG9ydC5hdXRoLnYxLkVuZGVkU2Vzc2lvbnNIABI0Cgt1c2VyX2Vwb2NocxgFIAEoCzIdLnNhbGx5cG9ydC5hdXRoLnYxLlVzZXJFcG9jaHNIABI2CgxzbmFwc2hvdF9lbmQYBiABKAsyHi5zYWxseXBvcnQuYXV0aC52MS5TbmFwc2hvdEVuZEgAEikKBWJhdGNoGAcgASgLMhguc2FsbHlwb3J0LmF1dGgudjEuQmF0Y2hIABIzCgpjaGVja3BvaW50GAggASgLMh0uc2FsbHlwb3J0LmF1dGgudjEuQ2hlY2twb2ludEgAQgcKBWV2ZW50IocBCgxXYXRjaFN0YXJ0ZWQSDgoGaXNzdWVyGAEgASgJEjYKE2NoZWNrcG9pbnRfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLc2VydmVyX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KCVN0YXJ0T3ZlchIyCgZyZWFzb24YASABKA4yIi5zYWxseXBvcnQuYXV0aC52MS5TdGFydE92ZXJSZWFzb24imgEKCFNuYXBzaG90Ei0KCHJldmlzaW9uGAEgASgLMhsuc2FsbHlwb3J0LmF1dGgudjEuUmV2aXNpb24SLAoFcm9sZXMYAiADKAsyHS5zYWxseXBvcnQuYXV0aC52MS5Sb2xlR3JhbnRzEjEKBGtleXMYAyABKAsyIy5zYWxseXBvcnQuYXV0aC52MS5WZXJpZmljYXRpb25LZXlzIi8KClJvbGVHcmFudHMSDAoEbmFtZRgBIAEoCRITCgtwZXJtaXNzaW9ucxgCIAMoCSJ3ChBWZXJpZmljYXRpb25LZXlzEjAKBGtleXMYASADKAsyIi5zYWxseXBvcnQuYXV0aC52MS5WZXJpZmljYXRpb25LZXkSMQoObWF4X3Rva2VuX2xpZmUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iPgoPVmVyaWZpY2F0aW9uS2V5EgoKAmlkGAEgASgJEhEKCWFsZ29yaXRobRgCIAEoCRIMCgRzcGtpGAMgASgMImkKDUVuZGVkU2Vzc2lvbnMSCwoDaWRzGAEgASgMEi0KCWJhc2VfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoUZXhwaXJlX2FmdGVyX3NlY29uZHMYAyADKA0idgoKVXNlckVwb2NocxILCgNpZHMYASABKAwSDgoGZXBvY2hzGAIgAygNEi0KCWJhc2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHAoUZXhwaXJlX2FmdGVyX3NlY29uZHMYBCADKA0iSwoLU25hcHNob3RFbmQSLQoIcmV2aXNpb24YASABKAsyGy5zYWxseXBvcnQuYXV0aC52MS5SZXZpc2lvbhINCgVwYXJ0cxgCIAEoDSKQAQoFQmF0Y2gSKQoEZnJvbRgBIAEoCzIbLnNhbGx5cG9ydC5hdXRoLnYxLlJldmlzaW9uEiwKB3Rocm91Z2gYAiABKAsyGy5zYWxseXBvcnQuYXV0aC52MS5SZXZpc2lvbhIuCgdlbnRyaWVzGAMgAygLMh0uc2FsbHlwb3J0LmF1dGgudjEuQmF0Y2hFbnRyeSKRAgoKQmF0Y2hFbnRyeRI4Cg1zZXNzaW9uX2VuZGVkGAEgASgLMh8uc2FsbHlwb3J0LmF1dGgudjEuU2Vzc2lvbkVuZGVkSAASPwoRdXNlcl9lcG9jaF9yYWlzZWQYAiABKAsyIi5zYWxseXBvcnQuYXV0aC52MS5Vc2VyRXBvY2hSYWlzZWRIABIxCghyb2xlX3NldBgDIAEoCzIdLnNhbGx5cG9ydC5hdXRoLnYxLlJvbGVHcmFudHNIABIWCgxyb2xlX2RlbGV0ZWQYBCABKAlIABIzCgRrZXlzGAUgASgLMiMuc2FsbHlwb3J0LmF1dGgudjEuVmVyaWZpY2F0aW9uS2V5c0gAQggKBmNoYW5nZSJTCgxTZXNzaW9uRW5kZWQSEgoKc2Vzc2lvbl9pZBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYgoPVXNlckVwb2NoUmFpc2VkEg8KB3VzZXJfaWQYASABKAkSDQoFZXBvY2gYAiABKA0SLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpcBCgpDaGVja3BvaW50Ei0KCHJldmlzaW9uGAEgASgLMhsuc2FsbHlwb3J0LmF1dGgudjEuUmV2aXNpb24SKQoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3NlcnZlcl90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqWAQoPU3RhcnRPdmVyUmVhc29uEiEKHVNUQVJUX09WRVJfUkVBU09OX1VOU1BFQ0lGSUVEEAASIgoeU1RBUlRfT1ZFUl9SRUFTT05fTE9HX1JFUExBQ0VEEAESHQoZU1RBUlRfT1ZFUl9SRUFTT05fVE9PX09MRBACEh0KGVNUQVJUX09WRVJfUkVBU09OX1VOS05PV04QAzJxCg9WZXJpZmllclNlcnZpY2USTAoFV2F0Y2gSHy5zYWxseXBvcnQuYXV0aC52MS5XYXRjaFJlcXVlc3QaIC5zYWxseXBvcnQuYXV0aC52MS5XYXRjaFJlc3BvbnNlMAEaELLgGQwiCmZlZWQ6d2F0Y2hiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sallyport_access_v1_access, file_sallyport_auth_v1_revision]);
+  fileDesc("CihzYWxseXBvcnQvYXV0aC92MS92ZXJpZmllcl9zZXJ2aWNlLnByb3RvEhFzYWxseXBvcnQuYXV0aC52MSJMCgxXYXRjaFJlcXVlc3QSKgoFYWZ0ZXIYASABKAsyGy5zYWxseXBvcnQuYXV0aC52MS5SZXZpc2lvbhIQCghzbmFwc2hvdBgCIAEoCCLwAwoNV2F0Y2hSZXNwb25zZRIyCgdzdGFydGVkGAEgASgLMh8uc2FsbHlwb3J0LmF1dGgudjEuV2F0Y2hTdGFydGVkSAASMgoKc3RhcnRfb3ZlchgCIAEoCzIcLnNhbGx5cG9ydC5hdXRoLnYxLlN0YXJ0T3ZlckgAEi8KCHNuYXBzaG90GAMgASgLMhsuc2FsbHlwb3J0LmF1dGgudjEuU25hcHNob3RIABI6Cg5lbmRlZF9zZXNzaW9ucxgEIAEoCzIgLnNhbGx5cG9ydC5hdXRoLnYxLkVuZGVkU2Vzc2lvbnNIABI0Cgt1c2VyX2Vwb2NocxgFIAEoCzIdLnNhbGx5cG9ydC5hdXRoLnYxLlVzZXJFcG9jaHNIABI2CgxzbmFwc2hvdF9lbmQYBiABKAsyHi5zYWxseXBvcnQuYXV0aC52MS5TbmFwc2hvdEVuZEgAEikKBWJhdGNoGAcgASgLMhguc2FsbHlwb3J0LmF1dGgudjEuQmF0Y2hIABIzCgpjaGVja3BvaW50GAggASgLMh0uc2FsbHlwb3J0LmF1dGgudjEuQ2hlY2twb2ludEgAEjMKBXJvbGVzGAkgASgLMiIuc2FsbHlwb3J0LmF1dGgudjEuUm9sZURlZmluaXRpb25zSABCBwoFZXZlbnQihwEKDFdhdGNoU3RhcnRlZBIOCgZpc3N1ZXIYASABKAkSNgoTY2hlY2twb2ludF9pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgtzZXJ2ZXJfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPwoJU3RhcnRPdmVyEjIKBnJlYXNvbhgBIAEoDjIiLnNhbGx5cG9ydC5hdXRoLnYxLlN0YXJ0T3ZlclJlYXNvbiJsCghTbmFwc2hvdBItCghyZXZpc2lvbhgBIAEoCzIbLnNhbGx5cG9ydC5hdXRoLnYxLlJldmlzaW9uEjEKBGtleXMYAiABKAsyIy5zYWxseXBvcnQuYXV0aC52MS5WZXJpZmljYXRpb25LZXlzIj8KD1JvbGVEZWZpbml0aW9ucxIsCgVyb2xlcxgBIAMoCzIdLnNhbGx5cG9ydC5hdXRoLnYxLlJvbGVHcmFudHMiLwoKUm9sZUdyYW50cxIMCgRuYW1lGAEgASgJEhMKC3Blcm1pc3Npb25zGAIgAygJIncKEFZlcmlmaWNhdGlvbktleXMSMAoEa2V5cxgBIAMoCzIiLnNhbGx5cG9ydC5hdXRoLnYxLlZlcmlmaWNhdGlvbktleRIxCg5tYXhfdG9rZW5fbGlmZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiI+Cg9WZXJpZmljYXRpb25LZXkSCgoCaWQYASABKAkSEQoJYWxnb3JpdGhtGAIgASgJEgwKBHNwa2kYAyABKAwiaQoNRW5kZWRTZXNzaW9ucxILCgNpZHMYASABKAwSLQoJYmFzZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRleHBpcmVfYWZ0ZXJfc2Vjb25kcxgDIAMoDSJ2CgpVc2VyRXBvY2hzEgsKA2lkcxgBIAEoDBIOCgZlcG9jaHMYAiADKA0SLQoJYmFzZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRleHBpcmVfYWZ0ZXJfc2Vjb25kcxgEIAMoDSJLCgtTbmFwc2hvdEVuZBItCghyZXZpc2lvbhgBIAEoCzIbLnNhbGx5cG9ydC5hdXRoLnYxLlJldmlzaW9uEg0KBXBhcnRzGAIgASgNIpABCgVCYXRjaBIpCgRmcm9tGAEgASgLMhsuc2FsbHlwb3J0LmF1dGgudjEuUmV2aXNpb24SLAoHdGhyb3VnaBgCIAEoCzIbLnNhbGx5cG9ydC5hdXRoLnYxLlJldmlzaW9uEi4KB2VudHJpZXMYAyADKAsyHS5zYWxseXBvcnQuYXV0aC52MS5CYXRjaEVudHJ5IpECCgpCYXRjaEVudHJ5EjgKDXNlc3Npb25fZW5kZWQYASABKAsyHy5zYWxseXBvcnQuYXV0aC52MS5TZXNzaW9uRW5kZWRIABI/ChF1c2VyX2Vwb2NoX3JhaXNlZBgCIAEoCzIiLnNhbGx5cG9ydC5hdXRoLnYxLlVzZXJFcG9jaFJhaXNlZEgAEjEKCHJvbGVfc2V0GAMgASgLMh0uc2FsbHlwb3J0LmF1dGgudjEuUm9sZUdyYW50c0gAEhYKDHJvbGVfZGVsZXRlZBgEIAEoCUgAEjMKBGtleXMYBSABKAsyIy5zYWxseXBvcnQuYXV0aC52MS5WZXJpZmljYXRpb25LZXlzSABCCAoGY2hhbmdlIlMKDFNlc3Npb25FbmRlZBISCgpzZXNzaW9uX2lkGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJiCg9Vc2VyRXBvY2hSYWlzZWQSDwoHdXNlcl9pZBgBIAEoCRINCgVlcG9jaBgCIAEoDRIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAilwEKCkNoZWNrcG9pbnQSLQoIcmV2aXNpb24YASABKAsyGy5zYWxseXBvcnQuYXV0aC52MS5SZXZpc2lvbhIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLc2VydmVyX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpYBCg9TdGFydE92ZXJSZWFzb24SIQodU1RBUlRfT1ZFUl9SRUFTT05fVU5TUEVDSUZJRUQQABIiCh5TVEFSVF9PVkVSX1JFQVNPTl9MT0dfUkVQTEFDRUQQARIdChlTVEFSVF9PVkVSX1JFQVNPTl9UT09fT0xEEAISHQoZU1RBUlRfT1ZFUl9SRUFTT05fVU5LTk9XThADMnEKD1ZlcmlmaWVyU2VydmljZRJMCgVXYXRjaBIfLnNhbGx5cG9ydC5hdXRoLnYxLldhdGNoUmVxdWVzdBogLnNhbGx5cG9ydC5hdXRoLnYxLldhdGNoUmVzcG9uc2UwARoQsuAZDCIKZmVlZDp3YXRjaGIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sallyport_access_v1_access, file_sallyport_auth_v1_revision]);
 
 /**
  * Where to begin.
@@ -24,11 +24,19 @@ export const file_sallyport_auth_v1_verifier_service: GenFile = /*@__PURE__*/
  */
 export type WatchRequest = Message<"sallyport.auth.v1.WatchRequest"> & {
   /**
-   * The revision that the watcher stands at; absent if it knows nothing.
+   * The revision that the watcher stands at; absent if it knows nothing. A server
+   * that is behind it reads the log before it answers.
    *
    * @generated from field: sallyport.auth.v1.Revision after = 1;
    */
   after?: Revision | undefined;
+
+  /**
+   * Begin with a snapshot all the same: something that was told did not join.
+   *
+   * @generated from field: bool snapshot = 2;
+   */
+  snapshot: boolean;
 };
 
 /**
@@ -113,6 +121,14 @@ export type WatchResponse = Message<"sallyport.auth.v1.WatchResponse"> & {
      */
     value: Checkpoint;
     case: "checkpoint";
+  } | {
+    /**
+     * A part of a snapshot.
+     *
+     * @generated from field: sallyport.auth.v1.RoleDefinitions roles = 9;
+     */
+    value: RoleDefinitions;
+    case: "roles";
   } | { case: undefined; value?: undefined };
 };
 
@@ -196,16 +212,9 @@ export type Snapshot = Message<"sallyport.auth.v1.Snapshot"> & {
   revision?: Revision | undefined;
 
   /**
-   * Every role.
-   *
-   * @generated from field: repeated sallyport.auth.v1.RoleGrants roles = 2;
-   */
-  roles: RoleGrants[];
-
-  /**
    * Every key.
    *
-   * @generated from field: sallyport.auth.v1.VerificationKeys keys = 3;
+   * @generated from field: sallyport.auth.v1.VerificationKeys keys = 2;
    */
   keys?: VerificationKeys | undefined;
 };
@@ -216,6 +225,27 @@ export type Snapshot = Message<"sallyport.auth.v1.Snapshot"> & {
  */
 export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
   messageDesc(file_sallyport_auth_v1_verifier_service, 4);
+
+/**
+ * Some of the roles.
+ *
+ * @generated from message sallyport.auth.v1.RoleDefinitions
+ */
+export type RoleDefinitions = Message<"sallyport.auth.v1.RoleDefinitions"> & {
+  /**
+   * The roles, each once in a snapshot.
+   *
+   * @generated from field: repeated sallyport.auth.v1.RoleGrants roles = 1;
+   */
+  roles: RoleGrants[];
+};
+
+/**
+ * Describes the message sallyport.auth.v1.RoleDefinitions.
+ * Use `create(RoleDefinitionsSchema)` to create a new message.
+ */
+export const RoleDefinitionsSchema: GenMessage<RoleDefinitions> = /*@__PURE__*/
+  messageDesc(file_sallyport_auth_v1_verifier_service, 5);
 
 /**
  * A role and what it grants.
@@ -243,7 +273,7 @@ export type RoleGrants = Message<"sallyport.auth.v1.RoleGrants"> & {
  * Use `create(RoleGrantsSchema)` to create a new message.
  */
 export const RoleGrantsSchema: GenMessage<RoleGrants> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 5);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 6);
 
 /**
  * The keys that access tokens may be signed with. A token under any other is none.
@@ -271,7 +301,7 @@ export type VerificationKeys = Message<"sallyport.auth.v1.VerificationKeys"> & {
  * Use `create(VerificationKeysSchema)` to create a new message.
  */
 export const VerificationKeysSchema: GenMessage<VerificationKeys> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 6);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 7);
 
 /**
  * A public key.
@@ -306,7 +336,7 @@ export type VerificationKey = Message<"sallyport.auth.v1.VerificationKey"> & {
  * Use `create(VerificationKeySchema)` to create a new message.
  */
 export const VerificationKeySchema: GenMessage<VerificationKey> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 7);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 8);
 
 /**
  * Some of the sessions that ended while access tokens of theirs may live.
@@ -341,7 +371,7 @@ export type EndedSessions = Message<"sallyport.auth.v1.EndedSessions"> & {
  * Use `create(EndedSessionsSchema)` to create a new message.
  */
 export const EndedSessionsSchema: GenMessage<EndedSessions> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 8);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 9);
 
 /**
  * Some of the users whose access tokens of lower epochs are void.
@@ -383,7 +413,7 @@ export type UserEpochs = Message<"sallyport.auth.v1.UserEpochs"> & {
  * Use `create(UserEpochsSchema)` to create a new message.
  */
 export const UserEpochsSchema: GenMessage<UserEpochs> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 9);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 10);
 
 /**
  * The snapshot is complete.
@@ -399,7 +429,7 @@ export type SnapshotEnd = Message<"sallyport.auth.v1.SnapshotEnd"> & {
   revision?: Revision | undefined;
 
   /**
-   * Messages of `ended_sessions` and `user_epochs` that belong to it.
+   * Messages of `roles`, `ended_sessions` and `user_epochs` that belong to it.
    *
    * @generated from field: uint32 parts = 2;
    */
@@ -411,7 +441,7 @@ export type SnapshotEnd = Message<"sallyport.auth.v1.SnapshotEnd"> & {
  * Use `create(SnapshotEndSchema)` to create a new message.
  */
 export const SnapshotEndSchema: GenMessage<SnapshotEnd> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 10);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 11);
 
 /**
  * What was appended to the log after one revision, up to and with another.
@@ -446,7 +476,7 @@ export type Batch = Message<"sallyport.auth.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 11);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 12);
 
 /**
  * One change.
@@ -507,7 +537,7 @@ export type BatchEntry = Message<"sallyport.auth.v1.BatchEntry"> & {
  * Use `create(BatchEntrySchema)` to create a new message.
  */
 export const BatchEntrySchema: GenMessage<BatchEntry> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 12);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 13);
 
 /**
  * A session ended, by logout or otherwise.
@@ -535,7 +565,7 @@ export type SessionEnded = Message<"sallyport.auth.v1.SessionEnded"> & {
  * Use `create(SessionEndedSchema)` to create a new message.
  */
 export const SessionEndedSchema: GenMessage<SessionEnded> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 13);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 14);
 
 /**
  * A user's privileges changed.
@@ -570,7 +600,7 @@ export type UserEpochRaised = Message<"sallyport.auth.v1.UserEpochRaised"> & {
  * Use `create(UserEpochRaisedSchema)` to create a new message.
  */
 export const UserEpochRaisedSchema: GenMessage<UserEpochRaised> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 14);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 15);
 
 /**
  * Nothing newer exists than what was told.
@@ -605,7 +635,7 @@ export type Checkpoint = Message<"sallyport.auth.v1.Checkpoint"> & {
  * Use `create(CheckpointSchema)` to create a new message.
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
-  messageDesc(file_sallyport_auth_v1_verifier_service, 15);
+  messageDesc(file_sallyport_auth_v1_verifier_service, 16);
 
 /**
  * Why a watcher has to begin again.
@@ -669,7 +699,7 @@ export const VerifierService: GenService<{
    * Follows the revocation log: the revocation feed.
    *
    * The first message is `started`. Without `after`, a snapshot follows: `snapshot`,
-   * any number of `ended_sessions` and `user_epochs`, and `snapshot_end`; it holds
+   * any number of `roles`, `ended_sessions` and `user_epochs`, and `snapshot_end`; it holds
    * from its end on, as a whole. Then come `batch` and `checkpoint`, as long as the
    * call lasts. With `after` they come at once, if the server still has what came
    * after that revision; else `start_over` and a snapshot. `start_over` may come

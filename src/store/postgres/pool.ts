@@ -1,0 +1,123 @@
+/** Connections that are shared: so many at once, so many who wait for one, for so long. */
+import { type ClientBase, Pool, type PoolClient } from "pg";
+import { Refusal } from "../../errors.ts";
+import { createPermits, type Permits } from "../../lib/permits.ts";
+import type { Address } from "./address.ts";
+import { clientConfig, makeTrustworthy, type Timeouts } from "./client.ts";
+import { PostgresFault, toFault, unavailable } from "./fault.ts";
+
+/** Who waits for a connection; more are refused. */
+const MAX_WAITING = 500;
+/** Connections that writes leave to reads: whoever follows the log must not wait behind those who make it grow. */
+const FOR_READS = 2;
+const IDLE_MS = 60_000;
+const NONE_FREE = "no connection became free in time";
+
+/** A bounded number of connections. */
+export type ClientPool = {
+  /**
+   * Runs `work` on a connection that nobody else uses meanwhile. One that is no good afterwards is given up.
+   * @throws Refusal UNAVAILABLE if there is none to be had, and what `work` throws.
+   */
+  readonly read: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
+  /** The same, if few enough do. */
+  readonly write: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
+  /** Closes every connection; after what is under way. */
+  readonly close: () => Promise<void>;
+};
+
+/** A {@link ClientPool} of up to `max` connections; none is made yet. */
+export function createClientPool(address: Address, max: number, timeouts: Timeouts): ClientPool {
+  const pool = new Pool({
+    ...clientConfig(address, timeouts),
+    max,
+    idleTimeoutMillis: IDLE_MS,
+    onConnect: makeTrustworthy,
+  });
+  const forAll = createPermits({ permits: max, queue: MAX_WAITING });
+  const forWrites = createPermits({ permits: Math.max(1, max - FOR_READS), queue: MAX_WAITING });
+  /** When each connection was made, in numbers of how often all were given up. */
+  const generations = new WeakMap<ClientBase, number>();
+  let generation = 0;
+
+  // Whose connection ends while it is idle, or between two statements, learns it by the next.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+    generations.set(client, generation);
+  });
+
+  async function acquire(): Promise<PoolClient> {
+    for (;;) {
+      const client = await pool.connect();
+      if (generations.get(client) === generation) return client;
+      client.release(true);
+    }
+  }
+
+  async function occupy<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
+    const client = await acquire().catch((error: unknown) => {
+      throw error instanceof Refusal ? error : unavailable(toFault(error));
+    });
+    let isLost = false;
+    try {
+      return await work(client);
+    } catch (error) {
+      isLost = isLoss(error);
+      // Others of the same age lead to the same server, or into the same void.
+      if (isLost && concernsAll(error)) generation += 1;
+      throw error;
+    } finally {
+      give(client, isLost);
+    }
+  }
+
+  /** Waits for a permit, and not for ever. */
+  async function inTurn<T>(permits: Permits, work: () => Promise<T>): Promise<T> {
+    const patience = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    let isRunning = false;
+    const begin = () => {
+      isRunning = true;
+      // Patience is for the wait alone.
+      clearTimeout(timer);
+      return work();
+    };
+    const result = permits.run(begin, patience.signal);
+    if (!isRunning) timer = setTimeout(() => patience.abort(new Error(NONE_FREE)), timeouts.connectMs);
+    try {
+      return await result;
+    } catch (error) {
+      throw isRunning ? error : unavailable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  const read: ClientPool["read"] = (work) => inTurn(forAll, () => occupy(work));
+
+  return {
+    read,
+    write: (work) => inTurn(forWrites, () => read(work)),
+    close: () => pool.end(),
+  };
+}
+
+/** Gives the connection back, or up: also if its transaction is not over, since then nothing is known of it. */
+function give(client: PoolClient, isLost: boolean): void {
+  const isIdle = client.getTransactionStatus() === "I";
+  // A goodbye that nobody hears would never end.
+  if (isLost) client.connection.stream.destroy();
+  client.release(isLost || !isIdle);
+}
+
+function isLoss(error: unknown): boolean {
+  const fault = error instanceof Refusal ? error.cause : error;
+  return fault instanceof PostgresFault && fault.kind === "lost";
+}
+
+/** A demoted primary, or one that does not answer. */
+function concernsAll(error: unknown): boolean {
+  const fault = error instanceof Refusal ? error.cause : error;
+  return fault instanceof PostgresFault && (fault.code === "25006" || fault.message === "Query read timeout");
+}

@@ -1,0 +1,73 @@
+/** A proxy before a database that fails as networks do: it falls silent, or loses the answer to a statement. */
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+/** A proxy that listens. */
+export type DatabaseProxy = {
+  /** The database's URL, by way of the proxy. */
+  readonly url: string;
+  /** From now on nothing comes through in either direction, and nobody is told. */
+  readonly stall: () => void;
+  /** Connections that are made from now on work; those that stalled stay as they are. */
+  readonly resume: () => void;
+  /** Breaks the connection in place of the next answer to a statement that holds this text. */
+  readonly loseAnswerTo: (statement: string) => void;
+  readonly close: () => Promise<void>;
+};
+
+/** A proxy before the database at `target`. */
+export async function startDatabaseProxy(target: string): Promise<DatabaseProxy> {
+  const sockets = new Set<Socket>();
+  let isStalled = false;
+  let doomed: string | null = null;
+
+  const server = createServer((client) => {
+    const { hostname, port } = new URL(target);
+    const upstream = connect(Number(port), hostname);
+    let isSilent = isStalled;
+    let isLost = false;
+    const end = () => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.once("close", end).on("error", end);
+    }
+    client.on("data", (bytes) => {
+      isSilent ||= isStalled;
+      if (doomed !== null && bytes.includes(doomed)) {
+        isLost = true;
+        doomed = null;
+      }
+      if (!isSilent) upstream.write(bytes);
+    });
+    upstream.on("data", (bytes) => {
+      isSilent ||= isStalled;
+      if (isLost) end();
+      else if (!isSilent) client.write(bytes);
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the proxy has no port");
+  const url = new URL(target);
+  url.port = String(address.port);
+  return {
+    url: url.href,
+    stall() {
+      isStalled = true;
+    },
+    resume() {
+      isStalled = false;
+    },
+    loseAnswerTo(statement) {
+      doomed = statement;
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,167 @@
+/** Verifiers whose feeds are cut again and again, while what they know changes. */
+import { rmSync } from "node:fs";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
+import { type Delegate, startDelegate } from "../support/delegating.ts";
+import { eventually } from "../support/eventually.ts";
+import type { FakeClock } from "../support/fake-clock.ts";
+import { logIn, type Person, signUp, welcomeAdmin } from "../support/people.ts";
+import { openRoad, type RoughRoad } from "../support/rough-road.ts";
+import { stateOf } from "../support/told-feed.ts";
+import { serviceKey } from "../support/watching.ts";
+import { createWitness, isGranted } from "../support/witness.ts";
+
+const VERIFIERS = 5;
+const ROUNDS = 40;
+const BOUND_MS = 300;
+const CHECKPOINT_MS = 30;
+/** Within this time, a server holds to what was changed from beside it. */
+const NOTICED_MS = 500;
+/** Times of a fraction of the real ones, in much the same proportion. */
+const PACE = { firstRetryMs: 10, mostRetryMs: 80, startMs: 400, silenceMs: 150, renewMs: 1_500, doubtMs: 500 };
+
+/** What happens to the way of one verifier: its connection breaks, falls silent, crawls, or is not let in any more. */
+type Trouble = { readonly kind: "drop" | "silent" | "slow" | "closed"; readonly forMs: number };
+/** What happens in a round: something to each way; then something to the server, for all. */
+type Round = { readonly server: "restart" | "replace" | null; readonly ways: readonly Trouble[] };
+
+const trouble: fc.Arbitrary<Trouble> = fc.record({
+  kind: fc.constantFrom("drop", "silent", "slow", "closed"),
+  forMs: fc.integer({ min: 0, max: BOUND_MS + 150 }),
+});
+const round: fc.Arbitrary<Round> = fc.record({
+  server: fc.oneof(
+    { weight: 8, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.constant<"restart">("restart") },
+    { weight: 1, arbitrary: fc.constant<"replace">("replace") },
+  ),
+  ways: fc.array(trouble, { minLength: VERIFIERS, maxLength: VERIFIERS }),
+});
+
+const passing: FakeClock = { now: () => Date.now(), advance: () => {} };
+const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** An instance, roads to it, a verifier at the end of each, and a witness. */
+async function createScene() {
+  const dataDir = temporaryFolder();
+  const start = () => startApp({ dataDir, clock: passing, checkpointMs: CHECKPOINT_MS });
+  let app: TestApp = await start();
+  let admin: Person = await welcomeAdmin(app);
+  const apiKey = await serviceKey(admin, "orders");
+  await signUp(app, "ada");
+  const roads: RoughRoad[] = [];
+  for (let index = 0; index < VERIFIERS; index += 1) roads.push(await openRoad(app.port));
+  const verifiers: readonly Delegate[] = roads.map(({ url }) => {
+    const around = { pace: PACE, random: Math.random };
+    return startDelegate({ url, clock: passing }, apiKey, { maxStalenessMs: BOUND_MS }, around);
+  });
+  await Promise.all(verifiers.map((verifier) => verifier.ready()));
+  const witness = createWitness(verifiers);
+  const enter = async () => {
+    const person = await logIn(app, "ada", ["orders"]);
+    return { ...person, watched: witness.watch(person.tokens.accessToken) };
+  };
+  return {
+    verifiers,
+    roads,
+    witness,
+    enter,
+    /** Ends the session; sometimes changes more. */
+    async change({ auth, tokens, watched }: Awaited<ReturnType<typeof enter>>, number: number): Promise<void> {
+      await auth.logout({ refreshToken: tokens.refreshToken });
+      watched.endedAt = Date.now();
+      if (number % 4 === 0) await admin.admin.setRole({ name: `clerk-${number}`, permissions: ["orders:read"] });
+      if (number % 8 === 0) await admin.admin.rotateSigningKeys({ force: true });
+    },
+    async restart(): Promise<void> {
+      for (const road of roads) road.set("closed");
+      await app.close();
+      app = await start();
+      for (const road of roads) {
+        road.leadTo(app.port);
+        road.set("open");
+      }
+      admin = await logIn(app, "root");
+    },
+    async replace(): Promise<void> {
+      await app.beside((core) => core.declareRestored());
+      witness.endAll();
+      // Until the server has noticed, it issues tokens under keys that are gone.
+      await sleep(NOTICED_MS);
+      admin = await logIn(app, "root");
+    },
+    /** What must be known: read anew from the database, from beside the server. */
+    truth: () =>
+      app.beside(async ({ knowledge, keys }) =>
+        stateOf(knowledge, { list: () => keys.publicKeys(), maxTtlMs: keys.maxAccessTtlMs }),
+      ),
+    async close() {
+      witness.stop();
+      await Promise.all(verifiers.map((verifier) => verifier.close()));
+      for (const road of roads) await road.close();
+      await app.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+type Scene = Awaited<ReturnType<typeof createScene>>;
+
+async function makeTrouble(road: RoughRoad, { kind, forMs }: Trouble): Promise<void> {
+  if (kind === "drop") road.cut();
+  else road.set(kind);
+  await sleep(forMs);
+  // Nobody tells the verifier that what has fallen silent is gone: it finds out by itself.
+  road.set("open");
+}
+
+/** One round: trouble, changes meanwhile, and what must be so once all is well again. */
+async function cutAndHeal(scene: Scene, { server, ways }: Round, number: number): Promise<void> {
+  const { verifiers, roads, witness } = scene;
+  const person = await scene.enter();
+  const seenStale = [...witness.stale];
+  const told = verifiers.map(({ events }) => events.length);
+  const troubles = roads.map((road, index) => makeTrouble(road, ways[index] ?? expect.unreachable()));
+  await scene.change(person, number);
+  await Promise.all(troubles);
+  if (server !== null) await scene[server]();
+  const other = await scene.enter();
+  const truth = await scene.truth();
+  for (const [index, verifier] of verifiers.entries()) {
+    await eventually(() => verifier.state()).toMatchObject({ isFresh: true, isConnected: true, revision: truth.at });
+    expect(await verifier.known()).toEqual(truth);
+    expect(isGranted(verifier, person.watched.token)).toBe(false);
+    await eventually(() => isGranted(verifier, other.watched.token)).toBe(true);
+    const kinds = verifier.events.slice(told[index]).map(({ kind }) => kind);
+    if ((witness.stale[index] ?? 0) > (seenStale[index] ?? 0)) expect(kinds).toContain("stale");
+    if (wasLongCutOff(ways[index])) expect(kinds).toEqual(expect.arrayContaining(["stale", "disconnected", "fresh"]));
+    if (server === "replace") expect(kinds).toContain("resynced");
+  }
+  expect(witness.faults).toEqual([]);
+}
+
+function wasLongCutOff(way: Trouble | undefined): boolean {
+  return way !== undefined && (way.kind === "silent" || way.kind === "closed") && way.forMs > BOUND_MS;
+}
+
+it("A feed that is cut 200 times at random makes no verifier that calls itself fresh grant what has ended", {
+  timeout: 120_000,
+}, async () => {
+  const scene = await createScene();
+  const rounds = fc.array(round, { minLength: ROUNDS, maxLength: ROUNDS });
+  let cuts = 0;
+  const property = fc.asyncProperty(rounds, async (all) => {
+    for (const [number, one] of all.entries()) {
+      await cutAndHeal(scene, one, number);
+      cuts += one.ways.length;
+    }
+  });
+  try {
+    // One long run. The seed that fast-check tells brings it back; to shorten it would make it another.
+    await fc.assert(property, { numRuns: 1, endOnFailure: true });
+    expect(cuts).toBe(200);
+    for (const seen of [...scene.witness.stale, ...scene.witness.granted]) expect(seen).toBeGreaterThan(0);
+  } finally {
+    await scene.close();
+  }
+});
