@@ -1,9 +1,11 @@
 /** `npm run bench`: who answers how many calls for a second of CPU. See README.md. */
 import { isReached, measuredAgain } from "./findings/finding.ts";
 import { findFullness } from "./findings/fullness.ts";
+import { findLogoutReach } from "./findings/logout-reach.ts";
 import { findRatios } from "./findings/ratios.ts";
 import { findLoadedMemory, findStarts } from "./findings/starts.ts";
 import { findStorm } from "./findings/storm.ts";
+import { findVerifierSpeed } from "./findings/verifier-speed.ts";
 import { installPeers } from "./install-peers.ts";
 import { type Options, readOptions } from "./options.ts";
 import { machine, writeReport } from "./report.ts";
@@ -32,6 +34,8 @@ try {
   const measured = findRatios(results, entered, schedule);
   if (!options.isPartial) measured.push(...(await findStarts(world)), loaded);
   if (!options.isPartial && !options.isQuick) {
+    tell("checks by verifiers; logouts and how fast they reach them");
+    measured.push(...(await findVerifierSpeed(world)), ...(await findLogoutReach(world)));
     tell("measuring at other concurrencies");
     for (const part of await sweep(entered, schedule)) {
       say(`concurrency ${part.schedule.window.concurrency}\n${resultTable(part.results)}`);

@@ -13,7 +13,7 @@ export type Finding = {
 };
 
 /** Of figures: a ratio, or what is counted. */
-export type Unit = "ratio" | "ms" | "MB" | "bytes" | "/s";
+export type Unit = "ratio" | "ms" | "MB" | "bytes" | "/s" | "";
 
 /** Whether the value is good enough. */
 export function isReached({ value, reach, better }: Finding): boolean {

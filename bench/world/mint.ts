@@ -14,6 +14,8 @@ export type Mint = {
   readonly accessTokens: (count: number) => string[];
   /** Refresh tokens of new sessions, whose last exchange is minutes ago as with real clients. */
   readonly refreshTokens: (count: number) => { readonly sessionId: string; readonly token: string }[];
+  /** New sessions of one user, with both of their tokens. */
+  readonly sessions: (count: number) => { readonly accessToken: string; readonly refreshToken: string }[];
 };
 
 const LAST_EXCHANGE_MS = 300_000;
@@ -26,9 +28,9 @@ export function createMint({ file, keys, session, users }: DataFolder): Mint {
   const refresh = split(session.refreshToken);
   const lifeSeconds = Number(access.claims.exp) - Number(access.claims.iat);
 
-  function accessToken(): string {
+  function accessToken(sid = systemRandom.id("ses")): string {
     const iat = Math.floor(Date.now() / 1000);
-    const own = { iat, exp: iat + lifeSeconds, jti: systemRandom.id("at"), sid: systemRandom.id("ses") };
+    const own = { iat, exp: iat + lifeSeconds, jti: systemRandom.id("at"), sid };
     const signed = joined(access.header, { ...access.claims, ...own });
     const signature = sign("sha256", Buffer.from(signed), { key: privateKey, dsaEncoding: "ieee-p1363" });
     return `${signed}.${signature.toString("base64url")}`;
@@ -40,7 +42,13 @@ export function createMint({ file, keys, session, users }: DataFolder): Mint {
   }
 
   return {
-    accessTokens: (count) => Array.from({ length: count }, accessToken),
+    accessTokens: (count) => Array.from({ length: count }, () => accessToken()),
+    sessions(count) {
+      const expires = { access_expires_at: Date.now() + lifeSeconds * 1000 };
+      const copies = Array.from({ length: count }, () => ({ id: systemRandom.id("ses"), ...expires }));
+      copyRows(file, { table: "sessions", of: ["id", session.sessionId], copies });
+      return copies.map(({ id }) => ({ accessToken: accessToken(id), refreshToken: refreshToken(id) }));
+    },
     refreshTokens(count) {
       const sessions = Array.from({ length: count }, (_, index) => ({
         id: systemRandom.id("ses"),

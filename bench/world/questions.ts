@@ -3,6 +3,7 @@ import { create, type DescMessage, type MessageInitShape, toBinary, toJsonString
 import {
   AuthorizeRequestSchema,
   LoginRequestSchema,
+  LogoutRequestSchema,
   RefreshRequestSchema,
 } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import type { Acceptance, Target } from "../driver/job.ts";
@@ -64,6 +65,17 @@ export function refreshQuestion(tokens: readonly string[]): Question {
     "grpc",
     "Refresh",
     RefreshRequestSchema,
+    true,
+    tokens.map((refreshToken) => ({ refreshToken })),
+  );
+}
+
+/** `Logout` with these tokens, each once. */
+export function logoutQuestion(tokens: readonly string[]): Question {
+  return question(
+    "grpc",
+    "Logout",
+    LogoutRequestSchema,
     true,
     tokens.map((refreshToken) => ({ refreshToken })),
   );

@@ -5,7 +5,7 @@
  * Owns what is asked and what is answered, on no particular protocol. Decides nothing
  * itself: the check is the one that answers `Authorize`. Who is asked for stands in the
  * query, which is the proxy's own configuration; of what the proxy passes on from its
- * client the token in `authorization` counts, and nothing else. Whatever cannot be
+ * client the token in `authorization` counts, and nothing else; its URI can only keep it out. Whatever cannot be
  * answered is refused with a status that every proxy takes for a refusal.
  */
 import { bearerToken } from "../access/bearer.ts";
@@ -15,12 +15,15 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../log.ts";
 import { denied, type ForwardAnswer, granted, malformed, stale, unanswerable } from "./answers.ts";
 import type { ServiceCredential } from "./asking-service.ts";
+import { isOfClient } from "./client-query.ts";
 import { type Audiences, readQuestion } from "./question.ts";
 
 /** What a proxy asks. */
 export type Asked = ServiceCredential & {
   /** Without its question mark, as the proxy's configuration has it. */
   readonly query: string;
+  /** What the proxy says that its client asked for, as `/page?lang=de`; empty if it does not say. */
+  readonly clientUris: readonly string[];
   /** Every `authorization` header that the proxy passed on. */
   readonly authorization: readonly string[];
 };
@@ -39,6 +42,8 @@ type ForwardAuthDeps = Audiences & {
   readonly clock: Clock;
   readonly log: Pick<Log, "warn">;
 };
+
+const OF_CLIENT = "this query is the client's own: state one in the proxy's configuration";
 
 /** Anybody may ask in a wrong way, but nobody is to fill the log with it. */
 const WARNING_GAP_MS = 60_000;
@@ -65,6 +70,7 @@ export function createForwardAuth(deps: ForwardAuthDeps): ForwardAuth {
     }
     const { question, fault } = readQuestion(asked.query, deps);
     if (question === null) return refuseProxy("REQUEST_INVALID", fault);
+    if (isOfClient(asked.query, asked.clientUris)) return refuseProxy("REQUEST_INVALID", OF_CLIENT);
     // Before the token: who is refused by old knowledge must not be sent to log in.
     if (clock.now() - asOf() >= stalenessBoundMs) return stale();
     try {

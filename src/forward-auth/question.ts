@@ -30,7 +30,8 @@ const NAME = /^[a-z_]{1,32}$/;
 /**
  * Reads a query such as `audience=static&any_role=editor,author&max_auth_age=300s`, whose rule keeps the bounds of an
  * `AccessRule`. `audience` must be there: a proxy that states no query of its own may pass its client's on (Caddy does),
- * and then nobody gets in, rather than whoever names an audience.
+ * and that is noticed with the first client, whose query is another. One that names an audience is a complete question
+ * all the same, which `isOfClient` is for.
  */
 export function readQuestion(query: string, { audiences, standardAudience }: Audiences): QuestionReading {
   const { stated, fault } = readParameters(query);

@@ -2,14 +2,24 @@
 export type Alarm = {
   /** Resolves at the next alarm, after `milliseconds`, or when the signal aborts. */
   readonly next: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** Wakes everybody who waits once `delayMs` are over; news that come until then are one alarm. */
-  readonly ring: (delayMs: number) => void;
+  /**
+   * Wakes everybody who waits: at once, unless that was done less than `gapMs` ago; then as soon as that is over,
+   * and news that come until then are one alarm.
+   */
+  readonly ring: (gapMs: number) => void;
 };
 
-/** An {@link Alarm} that wakes `atOnce` in one turn. */
-export function createAlarm(atOnce: number): Alarm {
+/** An {@link Alarm} that wakes `atOnce` in one turn; `tick` gives milliseconds since any fixed moment. */
+export function createAlarm(atOnce: number, tick: () => number): Alarm {
   const waiting = new Set<() => void>();
   let rings = false;
+  let rangAt = Number.NEGATIVE_INFINITY;
+
+  function wakeAll(): void {
+    rings = false;
+    rangAt = tick();
+    wakeSome([...waiting], 0);
+  }
 
   function wakeSome(sleepers: readonly (() => void)[], from: number): void {
     for (const wake of sleepers.slice(from, from + atOnce)) wake();
@@ -31,13 +41,12 @@ export function createAlarm(atOnce: number): Alarm {
         signal.addEventListener("abort", wake, { once: true });
       });
     },
-    ring(delayMs) {
+    ring(gapMs) {
       if (rings) return;
+      const waitMs = rangAt + gapMs - tick();
+      if (waitMs <= 0) return wakeAll();
       rings = true;
-      setTimeout(() => {
-        rings = false;
-        wakeSome([...waiting], 0);
-      }, delayMs).unref();
+      setTimeout(wakeAll, waitMs).unref();
     },
   };
 }

@@ -46,7 +46,7 @@ const GATHERED_MS = 100;
 /** A {@link Feed} that nobody watches yet. */
 export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): Feed {
   const ring = createFeedRing();
-  const alarm = createAlarm(WOKEN_AT_ONCE);
+  const alarm = createAlarm(WOKEN_AT_ONCE, tick);
   let watchers = 0;
 
   const position = (): Revision => ({ logId: knowledge.logId(), number: knowledge.revision() });

@@ -5,6 +5,8 @@ import { answer, answerJson, type WireRequest } from "./wire.ts";
 
 /** Where the proxy of an operator's own configuration proves that it is a service. */
 const API_KEY = "x-sallyport-api-key";
+/** Where proxies say what their client asked for: Caddy and Traefik by themselves, nginx as many configure it. */
+const CLIENT_URIS = ["x-forwarded-uri", "x-original-uri", "x-original-url"];
 
 /**
  * Takes any method and gives the same verdict, since proxies differ in what they send. No page is to ask: the 204 that
@@ -17,6 +19,7 @@ export function createForwardAuthRoute(forwardAuth: ForwardAuth): Route {
       const apiKey = request.headers[API_KEY];
       const { status, headers, body, reason, subject } = forwardAuth({
         query: queryOf(request),
+        clientUris: CLIENT_URIS.flatMap((name) => request.headers[name] ?? []),
         authorization,
         apiKey: typeof apiKey === "string" ? apiKey : "",
         certificateService,

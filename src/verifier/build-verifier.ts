@@ -41,8 +41,9 @@ export function buildVerifier(options: Settled, { tick, wall, random, pace }: Su
   const tell = (event: VerifierEvent) => callOut(listener, event);
   const feedConnection = createConnection(baseUrl, tls, pace.pingMs);
   const askConnection = createConnection(baseUrl, tls, pace.pingMs);
+  // Ids do not get smaller, and whoever compresses does it on another thread, while everybody waits for the news.
   const transportOver = (sessionManager: typeof feedConnection) =>
-    options.transport ?? createGrpcTransport({ baseUrl, sessionManager });
+    options.transport ?? createGrpcTransport({ baseUrl, sessionManager, acceptCompression: [] });
 
   const serverTime = createServerTime({ tick, wall });
   const waiters = createWaiters();

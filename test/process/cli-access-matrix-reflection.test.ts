@@ -10,13 +10,15 @@ import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { temporaryFolder } from "../support/app.ts";
+import { startApp, temporaryFolder } from "../support/app.ts";
 import { createAuthority, issueServer } from "../support/certificates.ts";
+import { runHere } from "../support/command-here.ts";
+import { concurrently } from "../support/concurrently.ts";
 import { buildDescriptorSet, SHOP } from "../support/descriptor-set.ts";
 import { complaintsOf, jsonLines } from "../support/installation.ts";
 import { freePort } from "../support/newcomer.ts";
 import { serveAnswers, serveReflection } from "../support/reflecting-server.ts";
-import { runCommand, startServerProcess } from "../support/server-process.ts";
+import { runCommand } from "../support/server-process.ts";
 
 const KEY = "sallyport_svk_this-key-is-shown-nowhere";
 
@@ -41,7 +43,9 @@ const settings = (more: Readonly<Record<string, string>> = {}) => ({
   SALLYPORT_DATA_DIR: join(folder, "never-made"),
   ...more,
 });
-const matrix = (...args: readonly string[]) => runCommand(["access-matrix", ...args], settings());
+const matrix = (...args: readonly string[]) => runHere(["access-matrix", ...args], settings());
+/** In a process of its own: a connection that is left open would keep it from ending. */
+const ended = (...args: readonly string[]) => runCommand(["access-matrix", ...args], settings());
 const reflected = (url: string, ...args: readonly string[]) => matrix("--reflection", url, ...args);
 
 async function listening(server: Server): Promise<string> {
@@ -55,33 +59,28 @@ async function listening(server: Server): Promise<string> {
 
 describe("A server that tells by reflection what it serves", () => {
   it("is Sallyport, whose matrix is the one that needs no server", async () => {
-    const data = join(folder, "data");
-    const server = await startServerProcess({ SALLYPORT_DATA_DIR: data });
-    try {
-      const [asked, own] = await Promise.all([reflected(server.url, "--json"), matrix("--json")]);
-      expect([asked.code, asked.stderr]).toEqual([0, ""]);
-      expect(asked.stdout).toBe(own.stdout);
-    } finally {
-      await server.end("SIGTERM");
-    }
+    const app = await startApp();
+    onTestFinished(() => app.close());
+    const asked = await reflected(app.url, "--json");
+    expect([asked.code, asked.stderr]).toEqual([0, ""]);
+    expect(asked.stdout).toBe((await matrix("--json")).stdout);
   });
 
-  it.each([["v1"], ["v1alpha"]] as const)("is anybody's, over %s", async (version) => {
+  it.each([
+    ["v1", ended],
+    ["v1alpha", matrix],
+  ] as const)("is anybody's, over %s", async (version, run) => {
     const url = await serveReflection(bytes, { versions: [version] });
-    const { code, stdout, stderr } = await reflected(url, ...ROLES, "--service", "shop.v1");
+    const { code, stdout, stderr } = await run("--reflection", url, ...ROLES, "--service", "shop.v1");
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toBe(known);
   });
 
   it("may want an API key, which comes from standard input", async () => {
     const url = await serveReflection(bytes, { authorization: `Bearer ${KEY}` });
-    const ask = (input: string) =>
-      runCommand(
-        ["access-matrix", "--reflection", url, "--api-key-stdin", "--service", "shop.v1", ...ROLES],
-        settings(),
-        input,
-      );
-    const granted = await ask(`${KEY}\n`);
+    const args = ["access-matrix", "--reflection", url, "--api-key-stdin", "--service", "shop.v1", ...ROLES];
+    const ask = (input: string) => runHere(args, settings(), input);
+    const granted = await runCommand(args, settings(), `${KEY}\n`);
     expect([granted.code, granted.stderr, granted.stdout]).toEqual([0, "", known]);
     const refused = await Promise.all([reflected(url), ask(`${KEY}-not`)]);
     expect(complaintsOf(69, refused)).toEqual(
@@ -103,7 +102,7 @@ describe("A server that tells by reflection what it serves", () => {
     const args = ["access-matrix", "--reflection", url, "--service", "shop.v1", ...ROLES];
     const trusted = await runCommand(args, settings({ NODE_EXTRA_CA_CERTS: ca }));
     expect([trusted.code, trusted.stderr, trusted.stdout]).toEqual([0, "", known]);
-    const [complaint] = complaintsOf(69, [await runCommand(args, settings())]);
+    const [complaint] = complaintsOf(69, [await runHere(args, settings())]);
     expect(complaint).toMatch(/^sallyport: https:\S+ cannot be asked over gRPC: .*certificate/);
   });
 
@@ -140,18 +139,15 @@ describe("A server that does not tell", () => {
     ]);
   });
 
-  it("is silent, and is waited for no longer than was said", async () => {
-    const url = await listening(createTcpServer(() => {}));
-    const [complaint] = complaintsOf(69, [await reflected(url, "--timeout", "0.5")]);
-    expect(complaint).toBe(`sallyport: ${url} did not answer within 0.5 s\n`);
-  });
-
-  it("takes the call, and then says nothing", async () => {
-    const url = await serveAnswers(async function* () {
-      await new Promise(() => {});
-    });
-    const [complaint] = complaintsOf(69, [await reflected(url, "--timeout", "0.5")]);
-    expect(complaint).toBe(`sallyport: ${url} did not answer within 0.5 s\n`);
+  it("is silent at once, or takes the call first, and is waited for no longer than was said", async () => {
+    const urls = [
+      await listening(createTcpServer(() => {})),
+      await serveAnswers(async function* () {
+        await new Promise(() => {});
+      }),
+    ];
+    const refused = await concurrently(2, urls, (url) => ended("--reflection", url, "--timeout", "0.5"));
+    expect(complaintsOf(69, refused)).toEqual(urls.map((url) => `sallyport: ${url} did not answer within 0.5 s\n`));
   });
 
   it("has no reflection", async () => {

@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
+import { runHere } from "../support/command-here.ts";
+import { concurrently } from "../support/concurrently.ts";
 import { buildDescriptorSet, SHOP, shopProto } from "../support/descriptor-set.ts";
 import { complaintsOf } from "../support/installation.ts";
 import { runCommand } from "../support/server-process.ts";
@@ -18,8 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A folder that no command may make. */
 const dataDir = () => join(folder, "never-made");
-const matrix = (...args: readonly string[]) =>
-  runCommand(["access-matrix", ...args], { SALLYPORT_DATA_DIR: dataDir() });
+const matrix = (...args: readonly string[]) => runHere(["access-matrix", ...args], { SALLYPORT_DATA_DIR: dataDir() });
 
 describe("What is no descriptor set", () => {
   it.each([
@@ -71,5 +72,18 @@ describe("A mistaken command line", () => {
     const [complaint] = complaintsOf(1, [await matrix("--database")]);
     expect(complaint).toContain(`there is no database in ${dataDir()}`);
     expect(existsSync(dataDir())).toBe(false);
+  });
+
+  it("ends the process with its exit code, as do files and databases that are none", async () => {
+    const settings = { SALLYPORT_DATA_DIR: dataDir() };
+    const ran = await concurrently(2, [["--timeout", "0"], ["--descriptors", folder], ["--database"]], (args) =>
+      runCommand(["access-matrix", ...args], settings),
+    );
+    expect(ran.map(({ code, stdout }) => [code, stdout])).toEqual([
+      [2, ""],
+      [2, ""],
+      [1, ""],
+    ]);
+    expect(ran.every(({ stderr }) => /^(sallyport|error): /.test(stderr))).toBe(true);
   });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SERVED } from "../../src/app.ts";
 import { temporaryFolder } from "../support/app.ts";
+import { runHere } from "../support/command-here.ts";
 import { buildDescriptorSet, SHOP, shopProto } from "../support/descriptor-set.ts";
 import { workOn } from "../support/folder.ts";
 import { jsonLines } from "../support/installation.ts";
@@ -21,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** A folder that no command may make. */
 const dataDir = () => join(folder, "never-made");
 const matrixIn = (data: string, ...args: readonly string[]) =>
-  runCommand(["access-matrix", ...args], { SALLYPORT_DATA_DIR: data });
+  runHere(["access-matrix", ...args], { SALLYPORT_DATA_DIR: data });
 const matrix = (...args: readonly string[]) => matrixIn(dataDir(), ...args);
 
 /** A set of other services of the shop's, in a folder of its own. */
@@ -254,5 +255,15 @@ it("The access matrix of Sallyport itself needs nothing but the command, and mak
   const infrastructure = rows.filter((row) => Object(row).infrastructure).map((row) => Object(row).rpc);
   expect(infrastructure).toEqual(methods.filter((name) => name.startsWith("grpc.")));
   expect((await written()).split("\n")).toContain("health and reflection of gRPC need no rule: anyone may call them");
+  const inProcessOfItsOwn = await runCommand(["access-matrix", "--json"], { SALLYPORT_DATA_DIR: dataDir() });
+  expect(inProcessOfItsOwn).toMatchObject({ code: 0, stderr: "" });
+  expect(jsonLines(inProcessOfItsOwn.stdout)).toEqual(rows);
   expect(existsSync(dataDir())).toBe(false);
+});
+
+it("An access matrix with a fault ends the process with exit code 1, and is all there", async () => {
+  const args = ["access-matrix", "--descriptors", shop];
+  const ran = await runCommand(args, { SALLYPORT_DATA_DIR: dataDir() });
+  expect(ran).toEqual(await runHere(args, { SALLYPORT_DATA_DIR: dataDir() }));
+  expect(ran.code).toBe(1);
 });

@@ -25,9 +25,7 @@ export type Terminal = {
 
 /** Opens a terminal with these variables, and nothing of ours. */
 export function openTerminal(cwd: string, variables: Readonly<Record<string, string>>): Terminal {
-  // What is compiled is kept from one command to the next: a third of the time that all of them take.
-  const { NODE_COMPILE_CACHE } = process.env;
-  const env = { ...strangersEnvironment(), NODE_COMPILE_CACHE, NO_COLOR: "1", FORCE_COLOR: undefined, ...variables };
+  const env = { ...strangersEnvironment(), NO_COLOR: "1", FORCE_COLOR: undefined, ...variables };
   const running = new Set<Served>();
 
   async function serve(command: string, sign = /(listening on|Local:) +\S+\n/): Promise<Served> {

@@ -151,13 +151,14 @@ export function createSessionCount(deps: {
     behind: null,
     text: `import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
+import { textOf } from "./text.ts";
 
 /** A label for each user. */
 export const userLabels: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await db.schema
       .alterTable("users")
-      .addColumn("label", "text", (column) => column.notNull().defaultTo(""))
+      .addColumn("label", textOf(db), (column) => column.notNull().defaultTo(""))
       .execute();
   },
 };

@@ -1,5 +1,6 @@
 /** A folder for what is made once for all test files of a run. Vitest calls this before the first of them and after the last. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -18,6 +19,7 @@ export function setup(project: Pick<TestProject, "provide">): void {
   project.provide("runFolder", folder);
 }
 
-export function teardown(): void {
-  if (folder !== null) rmSync(folder, { recursive: true });
+/** Many thousands of files: Vitest must go on meanwhile, or it takes its workers for stuck. */
+export async function teardown(): Promise<void> {
+  if (folder !== null) await rm(folder, { recursive: true });
 }

@@ -48,22 +48,19 @@ describe("The table of ids", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
         const table = createIdTable();
-        const model = new Map<string, { number: number; expiry: number }>();
+        const model = createModel();
         for (const one of steps) {
-          if ("forget" in one) {
-            table.forget(one.forget);
-            for (const [key, { expiry }] of model) if (expiry <= one.forget) model.delete(key);
-            continue;
+          for (const known of [table, model]) {
+            if ("forget" in one) known.forget(one.forget);
+            else known.raise(one.raise, one.number, one.expiry);
           }
-          table.raise(one.raise, one.number, one.expiry);
-          const known = model.get(one.raise) ?? { number: 0, expiry: 0 };
-          const number = Math.max(known.number, one.number);
-          model.set(one.raise, { number, expiry: Math.max(known.expiry, one.expiry) });
         }
-        expect(table.size()).toBe(model.size);
-        for (const [key, { number }] of model) expect(table.get(key)).toBe(number);
+        expect(table.size()).toBe(model.entries.size);
+        for (const [key, { number }] of model.entries) expect(table.get(key)).toBe(number);
         const entries = [...table.entries()].flatMap((part) => rowsOf(part));
-        const expected = [...model].map(([key, { number, expiry }]) => [...wordsOf(key), number, expiry].join());
+        const expected = [...model.entries].map(([key, { number, expiry }]) =>
+          [...wordsOf(key), number, expiry].join(),
+        );
         expect(entries.sort()).toEqual(expected.sort());
       }),
     );
@@ -92,4 +89,19 @@ function rowsOf(part: Uint32Array): string[] {
   return Array.from({ length: part.length / ENTRY_WORDS }, (_, row) =>
     part.subarray(row * ENTRY_WORDS, (row + 1) * ENTRY_WORDS).join(),
   );
+}
+
+/** The same in the plainest way. */
+function createModel() {
+  const entries = new Map<string, { readonly number: number; readonly expiry: number }>();
+  return {
+    entries,
+    raise(key: string, number: number, expiry: number) {
+      const known = entries.get(key) ?? { number: 0, expiry: 0 };
+      entries.set(key, { number: Math.max(known.number, number), expiry: Math.max(known.expiry, expiry) });
+    },
+    forget(now: number) {
+      for (const [key, { expiry }] of entries) if (expiry <= now) entries.delete(key);
+    },
+  };
 }

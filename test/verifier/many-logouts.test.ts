@@ -14,7 +14,7 @@ const LOGOUTS = 10_000;
 const AT_ONCE = 200;
 
 it("Not one of 10,000 logouts is missed by a verifier that is connected, once it has the revision of the answer", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const app = await startApp({ settings: { SALLYPORT_LOG_LEVEL: "warn" } });
   const apiKey = await serviceKey(await welcomeAdmin(app), "orders");

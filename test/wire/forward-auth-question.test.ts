@@ -133,10 +133,10 @@ describe("The client behind a proxy", () => {
   });
 
   it.each([
-    ["x-original-uri", "/?audience=orders&any_role=user"],
+    ["x-original-uri", "/?audience=sallyport&any_role=user"],
     ["x-original-url", "https://a.example/?any_role=user"],
     ["x-original-method", "OPTIONS"],
-    ["x-forwarded-uri", "/?audience=orders&any_role=user"],
+    ["x-forwarded-uri", "/?audience=sallyport&any_role=user"],
     ["x-forwarded-method", "OPTIONS"],
     ["x-forwarded-host", "pages.example"],
     ["x-forwarded-for", "127.0.0.1"],
@@ -202,5 +202,37 @@ describe("The client behind a proxy", () => {
         expect((await askForward(app, "audience=orders", bearer, { method, headers })).status).toBe(200);
       }
     }
+  });
+});
+
+describe("A query that the proxy took from its client", () => {
+  const ask = (query: string, headers: Record<string, string | string[]>) =>
+    askForward(app, query, bearer, { headers });
+
+  it.each([
+    ["as it is", "audience=orders", "/page?audience=orders"],
+    ["in other words", "audience=orders&any_role=user", "/page?any_role=%75ser&audience=order%73"],
+    ["without what the proxy could not read", "audience=orders", "/page?audience=orders&x=%zz&a;b"],
+    ["from among others", "audience=orders", "/page?lang=de&audience=orders&audience=billing"],
+    ["for the default audience", "audience=", "/?audience="],
+    ["with a host", "audience=orders", "https://pages.example/?audience=orders"],
+  ])("is refused: %s", async (_how, query, uri) => {
+    for (const name of ["x-forwarded-uri", "x-original-uri", "x-original-url"]) {
+      const { status, told } = await ask(query, { [name]: uri });
+      expect([status, told?.reason]).toEqual([400, "ERROR_REASON_REQUEST_INVALID"]);
+      expect(told?.message).toContain("this query is the client's own");
+    }
+  });
+
+  it.each([
+    ["has none", "/page"],
+    ["has another", "/page?lang=de&any_role=user"],
+    ["has only a part of it", "/page?audience=orders"],
+    ["asks for another role", "/page?audience=orders&any_role=admin"],
+    ["has it in its path", "/audience=orders&any_role=user"],
+  ])("is none where the client's URL %s", async (_what, uri) => {
+    expect((await ask("audience=orders&any_role=user", { "x-forwarded-uri": uri })).status).toBe(200);
+    const refused = await ask("audience=orders&any_role=admin,editor", { "x-forwarded-uri": uri });
+    expect(refused.status).toBe(403);
   });
 });

@@ -1,0 +1,151 @@
+/** How long after the answer of Logout verifiers refuse, and what the feed costs. */
+import { setTimeout as pause } from "node:timers/promises";
+import { cpuSeconds } from "../driver/cpu-time.ts";
+import { createHttp2Client } from "../driver/http2-client.ts";
+import { type Host, makeCredential, startHost } from "../verifiers/host.ts";
+import { sharedMs } from "../verifiers/orders.ts";
+import type { Served } from "../world/processes.ts";
+import { logoutQuestion } from "../world/questions.ts";
+import type { World } from "../world/world.ts";
+import type { Finding } from "./finding.ts";
+
+const HOSTS = 4;
+const VERIFIERS_EACH = 25;
+/** Logouts a second, and how many; each is followed by one verifier of so many. */
+const RATE = 500;
+const LOGOUTS = 10_000;
+const EVERY = 20;
+const WORKERS = 200;
+/** What is not refused after this long is missed, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+/** What came of one run. */
+type Reach = {
+  readonly rate: number;
+  readonly p99: number;
+  readonly missed: number;
+  readonly serverCores: number;
+  readonly verifierCores: number;
+};
+
+/** The time from answer to refusal over 100 verifiers, and logouts that were missed. */
+export async function findLogoutReach(world: World): Promise<Finding[]> {
+  const apiKey = await makeCredential(world.installation);
+  const { workshop, sallyport } = world;
+  const hosts: Host[] = [];
+  try {
+    for (let index = 0; index < HOSTS; index += 1)
+      hosts.push(await startHost(workshop, sallyport.port, apiKey, VERIFIERS_EACH));
+    const again = () => measure(world, hosts);
+    const reach = await again();
+    const cost = { unit: "ratio", reach: null, aim: null, better: "less" } as const;
+    return [
+      {
+        what: `from the answer of Logout to refusal, 99th percentile at ${RATE}/s, ${HOSTS * VERIFIERS_EACH} verifiers`,
+        value: reach.p99,
+        unit: "ms",
+        reach: 50,
+        aim: null,
+        better: "less",
+        again: async () => reach.p99,
+      },
+      {
+        what: `of ${LOGOUTS} logouts, missed`,
+        value: reach.missed,
+        unit: "",
+        reach: 0,
+        aim: 0,
+        better: "less",
+        again: async () => reach.missed,
+      },
+      {
+        what: "logouts a second meanwhile",
+        value: reach.rate,
+        unit: "/s",
+        reach: RATE * 0.95,
+        aim: RATE,
+        better: "more",
+        again: async () => reach.rate,
+      },
+      {
+        ...cost,
+        what: "cores of the server meanwhile",
+        value: reach.serverCores,
+        again: async () => reach.serverCores,
+      },
+      {
+        ...cost,
+        what: "cores of all verifiers meanwhile",
+        value: reach.verifierCores,
+        again: async () => reach.verifierCores,
+      },
+    ];
+  } finally {
+    await Promise.all(hosts.map(({ stop }) => stop()));
+  }
+}
+
+async function measure({ mint, sallyport }: World, hosts: readonly Host[]): Promise<Reach> {
+  const sessions = mint.sessions(LOGOUTS);
+  const tokens = sessions.map(({ accessToken }) => accessToken);
+  let followed = 0;
+  for (const [index, host] of hosts.entries())
+    followed += await host.obey({ kind: "follow", tokens, every: EVERY, first: index * VERIFIERS_EACH });
+  const pids = hosts.map(({ pid }) => pid);
+  const cores = () => [cpuSeconds(sallyport.pid), pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0)] as const;
+  const beganAt = sharedMs();
+  const before = cores();
+  const answeredAt = await logOutAll(
+    sallyport,
+    sessions.map(({ refreshToken }) => refreshToken),
+  );
+  const seconds = (sharedMs() - beganAt) / 1000;
+  const after = cores();
+  const delays = await delaysOf(hosts, answeredAt, followed);
+  delays.sort((a, b) => a - b);
+  return {
+    rate: LOGOUTS / seconds,
+    p99: delays[Math.floor(delays.length * 0.99)] ?? Number.POSITIVE_INFINITY,
+    missed: followed - delays.length,
+    serverCores: (after[0] - before[0]) / seconds,
+    verifierCores: (after[1] - before[1]) / seconds,
+  };
+}
+
+/** Logs out with each token in turn, at the rate; when each was answered. */
+async function logOutAll(sallyport: Served, refreshTokens: readonly string[]): Promise<readonly number[]> {
+  const question = logoutQuestion(refreshTokens);
+  const client = createHttp2Client({ ...question, pid: sallyport.pid, port: sallyport.port }, WORKERS);
+  const answeredAt: number[] = new Array(refreshTokens.length).fill(Number.NaN);
+  const beganAt = sharedMs();
+  const logOut = (worker: number, index: number, body: Uint8Array | null) =>
+    new Promise<void>((resolve, reject) => {
+      client.call(worker, body, (answer) => {
+        answeredAt[index] = sharedMs();
+        if (answer instanceof Error) reject(answer);
+        else if (answer.grpcStatus === "0") resolve();
+        else reject(new Error(`Logout answered ${answer.grpcStatus}`));
+      });
+    });
+  const left = question.bodies.entries();
+  // A server that cannot keep up is seen by the rate that came of it.
+  const work = async (_: unknown, worker: number) => {
+    for (const [index, body] of left) {
+      const waitMs = beganAt + (index / RATE) * 1000 - sharedMs();
+      if (waitMs > 0) await pause(waitMs);
+      await logOut(worker, index, body);
+    }
+  };
+  await Promise.all(Array.from({ length: WORKERS }, work));
+  client.close();
+  return answeredAt;
+}
+
+/** From each answer to each refusal that belongs to it; none is waited for longer than is reasonable. */
+async function delaysOf(hosts: readonly Host[], answeredAt: readonly number[], expected: number): Promise<number[]> {
+  const delays: number[] = [];
+  for (const until = sharedMs() + PATIENCE_MS; delays.length < expected && sharedMs() < until; await pause(50))
+    for (const host of hosts)
+      for (const [index, at] of await host.refusals()) delays.push(Math.max(0, at - (answeredAt[index] ?? Number.NaN)));
+  return delays;
+}
