@@ -117,12 +117,14 @@ const TIME_LEFT_MS = 120;
 
 describe("An instance that is cut off from its database", () => {
   /** `Authorize` over a core whose database was closed under it. */
-  async function cutOff(work: (authorize: (question: Question) => ReturnType<Authorize>, core: Core) => Promise<void>) {
+  async function cutOff(
+    work: (authorize: (question: Question) => Promise<Awaited<ReturnType<Authorize>>>, core: Core) => Promise<void>,
+  ) {
     await app.beside(async (core) => {
       const authorize = createAuthorize({ ...core, clock: app.clock });
       await core.store.close();
       const limits = { signal: new AbortController().signal, timeoutMs: () => TIME_LEFT_MS };
-      await work((question) => authorize(create(AuthorizeRequestSchema, question), limits), core);
+      await work(async (question) => authorize(create(AuthorizeRequestSchema, question), limits), core);
     });
   }
 
