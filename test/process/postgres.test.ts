@@ -86,10 +86,11 @@ describe("On PostgreSQL", () => {
       expect(await refresh()).toMatchObject({ reason: "UNAVAILABLE" });
       expect(await refusalOf(logIn(service, "root"))).toMatchObject({ reason: "UNAVAILABLE" });
       expect(await verdict()).toBe("GRANTED");
+      // The next poll tells.
+      await eventually(() => service.output().stderr).toContain("log_unreadable");
       await server.start();
       const next = () => auth.refresh({ refreshToken: tokens.refreshToken }).then(({ sessionId }) => sessionId);
       await eventually(() => next().catch((error: unknown) => error)).toBe(tokens.sessionId);
-      expect(service.output().stderr).toContain("log_unreadable");
       expect(service.output().stderr).not.toContain(new URL(place.url).password);
     } finally {
       expect(await service.end("SIGTERM")).toEqual({ code: 0, signal: null });

@@ -28,6 +28,7 @@ export const AUDIENCES = ["orders", "billing"] as const;
 
 /** Commands that are refused change nothing, and are none of this test's business. */
 const REFUSED: ReadonlySet<Code> = new Set([
+  Code.Aborted,
   Code.NotFound,
   Code.FailedPrecondition,
   Code.AlreadyExists,
