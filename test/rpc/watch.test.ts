@@ -152,6 +152,17 @@ describe("A watcher with a revision", () => {
     await second.close();
   });
 
+  it("that another instance told is known to one that was a moment behind, once it has read the log", async () => {
+    const second = await startApp({ dataDir: app.dataDir });
+    for (let count = 0; count < 5; count += 1) {
+      const { revision } = await comeAndGo();
+      const events = await watch(second, apiKey, untilCheckpoint, { after: revision });
+      expect(kindsOf(events)).toEqual(["started", "checkpoint"]);
+      expect(theOnly(events, "checkpoint").value.revision).toEqual(revision);
+    }
+    await second.close();
+  });
+
   it("starts over when the log is replaced while it watches", async () => {
     const own = await startApp();
     const root = await welcomeAdmin(own);
