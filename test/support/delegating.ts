@@ -1,6 +1,6 @@
 /** Verifiers of a service that delegates to an instance, on the instance's own clock. */
 import { onTestFinished } from "vitest";
-import type { Verifier, VerifierEvent } from "../../src/verifier/api.ts";
+import type { AccessRule, Verifier, VerifierEvent } from "../../src/verifier/api.ts";
 import { buildVerifier, type Surroundings } from "../../src/verifier/build-verifier.ts";
 import { settleOptions, type VerifierOptions } from "../../src/verifier/options.ts";
 import { PACE, type Pace } from "../../src/verifier/pace.ts";
@@ -51,4 +51,10 @@ export function delegate(...args: Parameters<typeof startDelegate>): Delegate {
   const verifier = startDelegate(...args);
   onTestFinished(() => verifier.close());
   return verifier;
+}
+
+/** `GRANTED`, or the reason of a denial. */
+export function verdictOf(verifier: Pick<Verifier, "check">, token: string, rule: AccessRule = {}): string {
+  const decision = verifier.check(token, rule);
+  return decision.granted ? "GRANTED" : decision.reason;
 }

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { WatchResponse } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { BundleRefused, createBundleFile } from "../../src/verifier/bundle.ts";
 import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
-import { type Delegate, delegate, startDelegate } from "../support/delegating.ts";
+import { type Delegate, delegate, startDelegate, verdictOf } from "../support/delegating.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { logIn, type Person, signUp, welcomeAdmin } from "../support/people.ts";
@@ -69,10 +69,7 @@ function startAlone(file: string, start: Start = {}): Delegate {
   return startWith(file, start);
 }
 
-const verdictOf = (verifier: Delegate, { tokens }: Person) => {
-  const decision = verifier.check(tokens.accessToken);
-  return decision.granted ? "GRANTED" : decision.reason;
-};
+const verdictOn = (verifier: Delegate, { tokens }: Person) => verdictOf(verifier, tokens.accessToken);
 
 /** A clock so far from that of the instance. */
 const clockAt = (offset: number): FakeClock => createFakeClock(app.clock.now() + offset);
@@ -90,8 +87,8 @@ describe("A verifier with a bundle", () => {
   it("starts while Sallyport is down, and decides by what was known", async () => {
     const verifier = startAlone(newFile(good));
     await verifier.ready();
-    expect(verdictOf(verifier, alive)).toBe("GRANTED");
-    expect(verdictOf(verifier, over)).toBe("SESSION_REVOKED");
+    expect(verdictOn(verifier, alive)).toBe("GRANTED");
+    expect(verdictOn(verifier, over)).toBe("SESSION_REVOKED");
     expect(verifier.state()).toMatchObject({ isConnected: false, isFresh: true });
     expect(verifier.kinds()).toContain("fresh");
   });
@@ -114,7 +111,7 @@ describe("A verifier with a bundle", () => {
     await later.auth.logout({ refreshToken: later.tokens.refreshToken });
     road.set("open");
     await eventually(() => verifier.state()).toMatchObject({ isFresh: true, isConnected: true });
-    expect([verdictOf(verifier, alive), verdictOf(verifier, over), verdictOf(verifier, later)]).toEqual([
+    expect([verdictOn(verifier, alive), verdictOn(verifier, over), verdictOn(verifier, later)]).toEqual([
       "GRANTED",
       "SESSION_REVOKED",
       "SESSION_REVOKED",
@@ -126,11 +123,11 @@ describe("A verifier with a bundle", () => {
   it("forgets nothing of it by a clock that is wrong, whatever happens then", async () => {
     const verifier = startAlone(newFile(good), { clock: clockAt(HOUR - 1_000) });
     await verifier.ready();
-    expect(verdictOf(verifier, alive)).toBe("TOKEN_EXPIRED");
+    expect(verdictOn(verifier, alive)).toBe("TOKEN_EXPIRED");
     await new Promise((resolve) => setTimeout(resolve, 600));
     road.set("open");
     await eventually(() => verifier.state()).toMatchObject({ isConnected: true, stalenessMs: expect.closeTo(0, -3) });
-    expect([verdictOf(verifier, alive), verdictOf(verifier, over)]).toEqual(["GRANTED", "SESSION_REVOKED"]);
+    expect([verdictOn(verifier, alive), verdictOn(verifier, over)]).toEqual(["GRANTED", "SESSION_REVOKED"]);
   });
 
   it("does not take a clock that is put back for a bundle that is new", async () => {
@@ -269,7 +266,7 @@ describe("A bundle is refused", () => {
     await verifier.close();
     const next = startAlone(file);
     await next.ready();
-    expect(verdictOf(next, over)).toBe("SESSION_REVOKED");
+    expect(verdictOn(next, over)).toBe("SESSION_REVOKED");
   });
 });
 
@@ -283,7 +280,7 @@ describe("A bundle that is missing", () => {
   it("because it cannot be written is told, and does no harm", async () => {
     const verifier = startWith(join(folder, "no such folder", "bundle"));
     await verifier.ready();
-    expect(verdictOf(verifier, alive)).toBe("GRANTED");
+    expect(verdictOn(verifier, alive)).toBe("GRANTED");
     await verifier.close();
     expect(verifier.events.at(-1)).toMatchObject({ kind: "bundle_failed", error: { code: "ENOENT" } });
   });

@@ -1,20 +1,10 @@
 /** What a verifier makes of the feed, and of a feed that says what cannot be. */
-import { randomUUIDv7 } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { WatchResponse } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
-import type { LogEntry } from "../../src/check/knowledge.ts";
-import { FeedBroken, type FeedReader } from "../../src/verifier/feed-reader.ts";
+import { FeedBroken } from "../../src/verifier/feed-reader.ts";
 import { type BenchKey, makeBenchKey } from "../support/check-bench.ts";
-import {
-  altered,
-  at,
-  createListener,
-  createTeller,
-  FORGOTTEN_AT,
-  TOLD_AT,
-  unknownEntry,
-  unknownEvent,
-} from "../support/told-feed.ts";
+import { ended, expectBroken, informedBy, ROLES, raised } from "../support/informed-reader.ts";
+import { altered, at, createListener, createTeller, unknownEntry, unknownEvent } from "../support/told-feed.ts";
 
 let key: BenchKey;
 let teller: ReturnType<typeof createTeller>;
@@ -23,37 +13,7 @@ beforeAll(async () => {
   teller = createTeller([key]);
 });
 
-const ended = (): LogEntry => ({
-  kind: "session_ended",
-  sessionId: `ses_${randomUUIDv7()}`,
-  expiresAt: FORGOTTEN_AT,
-});
-const raised = (epoch: number): LogEntry => ({
-  kind: "user_epoch",
-  userId: `usr_${randomUUIDv7()}`,
-  epoch,
-  expiresAt: FORGOTTEN_AT,
-});
-const ROLES = [
-  { name: "admin", grants: ["*"] },
-  { name: "clerk", grants: ["orders:read"] },
-];
-
-/** A listener that has been told a snapshot at revision 5; its call goes on. */
-async function informed() {
-  const listener = createListener();
-  const read = listener.call();
-  const messages = await teller.snapshot(at(5), ROLES, [ended(), ended(), raised(2)]);
-  for (const message of [teller.started(), ...messages, teller.checkpoint(at(5))]) read(message);
-  return { ...listener, read };
-}
-
-/** Expects that the message is refused, and that nothing is known or told that was not before. */
-function expectBroken({ state, changes, confirmed }: Awaited<ReturnType<typeof informed>>, act: () => void) {
-  const before = [state(), changes.length, confirmed.length];
-  expect(act).toThrow(FeedBroken);
-  expect([state(), changes.length, confirmed.length]).toEqual(before);
-}
+const informed = () => informedBy(teller);
 
 describe("A reader of the feed", () => {
   it("takes a snapshot over as a whole, and not before its end", async () => {
@@ -172,163 +132,6 @@ describe("A reader of a feed that breaks", () => {
   ])("by %s refuses it, and knows what it knew", async (_what, message) => {
     const listener = await informed();
     expectBroken(listener, () => listener.read(message()));
-  });
-
-  const partsOf = async (revision = at(9)) => {
-    const messages = await teller.snapshot(revision, ROLES, [ended(), raised(7)]);
-    const [begin, roles, sessions, users, end] = messages;
-    if (!begin || !roles || !sessions || !users || !end) throw new Error("the snapshot has not got five messages");
-    return { begin, roles, sessions, users, end };
-  };
-
-  it.each<[string, (parts: Awaited<ReturnType<typeof partsOf>>) => readonly WatchResponse[]]>([
-    ["without its roles", ({ begin, sessions, users, end }) => [begin, sessions, users, end]],
-    ["without its sessions", ({ begin, roles, users, end }) => [begin, roles, users, end]],
-    ["without its users", ({ begin, roles, sessions, end }) => [begin, roles, sessions, end]],
-    [
-      "with a part told twice",
-      ({ begin, roles, sessions, users, end }) => [begin, roles, sessions, sessions, users, end],
-    ],
-    [
-      "whose beginning is told anew after its parts",
-      ({ begin, roles, sessions, users, end }) => [begin, roles, sessions, users, begin, roles, end],
-    ],
-    [
-      "which ends twice",
-      ({ begin, roles, sessions, users, end }) => [begin, roles, sessions, users, begin, roles, sessions, end],
-    ],
-    [
-      "with news in the middle",
-      ({ begin, roles, sessions }) => [begin, roles, sessions, teller.batch(at(5), 6, ended())],
-    ],
-    [
-      "with a checkpoint in the middle",
-      ({ begin, roles, sessions }) => [begin, roles, sessions, teller.checkpoint(at(5))],
-    ],
-    [
-      "that starts over in the middle",
-      ({ begin, roles, sessions, users }) => [
-        begin,
-        roles,
-        sessions,
-        teller.tell({ kind: "start_over", reason: "TOO_OLD" }),
-        users,
-      ],
-    ],
-    [
-      "that was announced and never begins",
-      () => [teller.tell({ kind: "start_over", reason: "TOO_OLD" }), teller.checkpoint(at(5))],
-    ],
-    [
-      "in whose place a batch comes",
-      () => [teller.tell({ kind: "start_over", reason: "TOO_OLD" }), teller.batch(at(5), 6)],
-    ],
-    [
-      "that ends at another revision",
-      ({ begin, roles, sessions, users }) => [
-        begin,
-        roles,
-        sessions,
-        users,
-        teller.tell({ kind: "snapshot_end", revision: at(8) }, 3),
-      ],
-    ],
-    [
-      "that ends in another log",
-      ({ begin, roles, sessions, users }) => [
-        begin,
-        roles,
-        sessions,
-        users,
-        teller.tell({ kind: "snapshot_end", revision: at(9, "other") }, 3),
-      ],
-    ],
-    [
-      "that ends nowhere",
-      ({ begin, roles, sessions, users, end }) => [
-        begin,
-        roles,
-        sessions,
-        users,
-        altered(end, "snapshotEnd", { revision: undefined }),
-      ],
-    ],
-    [
-      "that begins nowhere",
-      ({ begin, roles, sessions, users, end }) => [
-        altered(begin, "snapshot", { revision: undefined }),
-        roles,
-        sessions,
-        users,
-        end,
-      ],
-    ],
-    [
-      "that has no keys",
-      ({ begin, roles, sessions, users, end }) => [
-        altered(begin, "snapshot", { keys: undefined }),
-        roles,
-        sessions,
-        users,
-        end,
-      ],
-    ],
-    [
-      "with an id cut short",
-      ({ begin, roles, sessions }) => [begin, roles, altered(sessions, "endedSessions", { ids: new Uint8Array(15) })],
-    ],
-    [
-      "with an id too many",
-      ({ begin, roles, sessions }) => [begin, roles, altered(sessions, "endedSessions", { ids: new Uint8Array(32) })],
-    ],
-    [
-      "with an expiry too many",
-      ({ begin, roles, sessions }) => [
-        begin,
-        roles,
-        altered(sessions, "endedSessions", { expireAfterSeconds: [0, 0] }),
-      ],
-    ],
-    [
-      "without the time that expiries count from",
-      ({ begin, roles, sessions }) => [begin, roles, altered(sessions, "endedSessions", { baseTime: undefined })],
-    ],
-    [
-      "with a user's id cut short",
-      ({ begin, roles, sessions, users }) => [
-        begin,
-        roles,
-        sessions,
-        altered(users, "userEpochs", { ids: new Uint8Array(15) }),
-      ],
-    ],
-    [
-      "with an epoch missing",
-      ({ begin, roles, sessions, users }) => [begin, roles, sessions, altered(users, "userEpochs", { epochs: [] })],
-    ],
-    [
-      "without the time that users' expiries count from",
-      ({ begin, roles, sessions, users }) => [
-        begin,
-        roles,
-        sessions,
-        altered(users, "userEpochs", { baseTime: undefined }),
-      ],
-    ],
-  ])("by a snapshot %s refuses it, knows what it knew, and takes a good one in the next call", async (_what, alter) => {
-    const listener = await informed();
-    const messages = alter(await partsOf());
-    const read: FeedReader = listener.call();
-    read(teller.started());
-    for (const message of messages.slice(0, -1)) read(message);
-    expectBroken(listener, () => read(messages.at(-1) ?? expect.unreachable()));
-    const next = listener.call();
-    next(teller.started());
-    for (const message of await teller.snapshot(at(12), ROLES, [ended()])) next(message);
-    next(teller.checkpoint(at(12), TOLD_AT + 1));
-    expect(listener.state()).toMatchObject({ at: at(12), users: [] });
-    expect(listener.changes.at(-1)).toEqual({ kind: "resynced", reason: "what the feed told did not join" });
-    expect(listener.confirmed.at(-1)).toBe(TOLD_AT + 1);
   });
 
   it.each([

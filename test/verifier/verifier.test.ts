@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createVerifier, VerifierUnavailable } from "../../src/verifier/verifier.ts";
 import { startApp, type TestApp } from "../support/app.ts";
-import { type Delegate, delegate } from "../support/delegating.ts";
+import { delegate, verdictOf } from "../support/delegating.ts";
 import { eventually } from "../support/eventually.ts";
 import { logIn, type Person, signUp, welcome, welcomeAdmin } from "../support/people.ts";
 import { serviceKey } from "../support/watching.ts";
@@ -18,11 +18,6 @@ beforeAll(async () => {
   await signUp(app, "ada");
 });
 afterAll(() => app.close());
-
-const verdictOf = (verifier: Delegate, token: string, rule = {}) => {
-  const decision = verifier.check(token, rule);
-  return decision.granted ? "GRANTED" : decision.reason;
-};
 
 async function readyDelegate(...args: Parameters<typeof delegate>) {
   const verifier = delegate(...args);
