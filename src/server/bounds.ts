@@ -18,10 +18,16 @@ export const BOUNDS = {
   /** Memory of an HTTP/2 client's header names and values, in bytes, from which it may abbreviate the next ones. */
   headerTableBytes: 4096,
   /**
-   * Streams of one HTTP/2 client that are begun in one turn of the event loop; more wait for the next one. Others get
-   * their turn in between, and nothing is done for what the same packet takes back.
+   * HTTP/2 streams that are begun in one turn of the event loop; more wait for the next one, where sessions take turns.
+   * Others get theirs in between, and nothing is done for what the same packet takes back.
    */
   streamsPerTurn: 32,
+  /**
+   * New connections whose first bytes are parsed in one turn of the event loop; more wait for a later one, where
+   * addresses take turns, and as much time passes before it for whoever is there already. To parse 64 KB of what is made
+   * to be slow takes 10 ms.
+   */
+  connectionsPerTurn: 8,
   /** Connections that wait to begin an HTTP/2 session, each with some 64 KB unread; more are closed. */
   waitingSessions: 256,
   /**

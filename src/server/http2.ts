@@ -12,7 +12,7 @@ import type { Connections } from "./connections.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { createReadmission } from "./readmission.ts";
-import { createTurnstile, type Turnstile } from "./turnstile.ts";
+import { createTurnstile } from "./turnstile.ts";
 
 /** Speaks HTTP/2. */
 export type Http2 = {
@@ -67,17 +67,21 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   const requests = createServer(OPTIONS, dispatch.request);
   const readmission = createReadmission({ ...READMISSION, now: () => performance.now() });
   const waiting = new Set<Socket>();
-  const turnstiles = new WeakMap<Http2Session, Turnstile<Opened>>();
+  const turnstile = createTurnstile<Http2Session | undefined, Opened>({
+    perTurn: BOUNDS.streamsPerTurn,
+    restingBy: null,
+    next: "oldest",
+    begin,
+    isOver: isStreamOver,
+  });
   server.on("stream", (stream, headers, flags, rawHeaders: string[]) => {
-    const turnstile = stream.session && turnstiles.get(stream.session);
     // Who waits, or is gone, may fail as long as nobody listens.
-    if (!turnstile?.({ stream, headers, flags, rawHeaders })) ignoreErrors(stream);
+    if (!turnstile(stream.session, { stream, headers, flags, rawHeaders })) ignoreErrors(stream);
   });
   let accepting: Socket | null = null;
 
   server.on("session", (session) => {
     sessions.add(session);
-    turnstiles.set(session, createTurnstile({ perTurn: BOUNDS.streamsPerTurn, begin, isOver: isStreamOver }));
     session.once("close", () => sessions.delete(session));
     if (accepting) connections.bind(session, accepting);
     const address = accepting?.remoteAddress ?? "";

@@ -3,6 +3,8 @@
  * cleartext port can answer both.
  */
 import type { Socket } from "node:net";
+import { BOUNDS } from "./bounds.ts";
+import { createTurnstile } from "./turnstile.ts";
 
 /** What an HTTP/2 client with prior knowledge sends first (RFC 9113 section 3.4). */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
@@ -14,12 +16,33 @@ type SniffDeps = {
   readonly prefaceMs: number;
 };
 
+/** A connection that has shown what it speaks. */
+type Decided = { readonly socket: Socket; readonly isHttp2: boolean };
+
 /**
  * Returns a listener for new connections that hands each to the server that
  * speaks its protocol. Bytes are collected until they decide, then put back
  * once; whatever is not the start of the preface is HTTP/1's to judge.
  */
 export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: Socket) => void {
+  // To read is cheap, and to make out what was read is not: that is what connections take turns for.
+  const turnstile = createTurnstile<string | undefined, Decided>({
+    perTurn: BOUNDS.connectionsPerTurn,
+    restingBy: () => performance.now(),
+    next: "newest",
+    begin: hand,
+    isOver: ({ socket }) => socket.destroyed,
+  });
+
+  function hand({ socket, isHttp2 }: Decided): void {
+    if (isHttp2) {
+      http2(socket);
+    } else {
+      http1(socket);
+      socket.resume();
+    }
+  }
+
   return function sniff(socket) {
     let seen: Buffer = Buffer.alloc(0);
     const timer = setTimeout(() => socket.destroy(), prefaceMs);
@@ -32,12 +55,7 @@ export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: 
       release();
       socket.pause();
       socket.unshift(seen);
-      if (matches) {
-        http2(socket);
-      } else {
-        http1(socket);
-        socket.resume();
-      }
+      turnstile(socket.remoteAddress, { socket, isHttp2: matches });
     }
 
     function onEnd(): void {

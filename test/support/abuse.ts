@@ -4,6 +4,7 @@
  * and whatever else runs there, slows both, and only what the abused server makes of it makes a difference.
  */
 import { rmSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
@@ -98,14 +99,31 @@ export type Experience<T> = {
 
 /** What is still ordinary speed: on a machine that has other things to do, two servers are never quite equally fast. */
 export const ORDINARY = 3;
-/** What is slow, but nobody starves: where a server has to read all that is sent, since nothing of it is forbidden. */
-export const BUSY = 20;
+/** What is slow, but nobody starves. */
+const BUSY = 20;
+
+/**
+ * What to expect where all that is sent has to be read, since nothing of it is forbidden: ordinary speed. Where the machine
+ * has more to do than it has cores, the abused server gets to that reading late, and what can be told is that nobody starves.
+ */
+export function ordinaryIfQuiet(): number {
+  const [load = 0] = loadavg();
+  return load < availableParallelism() ? ORDINARY : BUSY;
+}
+
+/** How long to look, in milliseconds: over less than that the fate of a single call would be all that is told. */
+const LOOK_MS = 600;
 
 /**
  * Runs `abuse`, and meanwhile calls again and again, here and elsewhere: over gRPC on a connection that stays, in
- * Connect JSON on a new one each time. Rejects if any of the answers fails to come in time.
+ * Connect JSON on a new one each time. Goes on for `leastMs`
+ * at least. Rejects if any of the answers fails to come in time.
  */
-export async function whileServing<T>(server: AbusedServer, abuse: () => Promise<T>): Promise<Experience<T>> {
+export async function whileServing<T>(
+  server: AbusedServer,
+  abuse: () => Promise<T>,
+  leastMs = LOOK_MS,
+): Promise<Experience<T>> {
   const memory = () => server.metric("process_resident_memory_bytes");
   const { clients, elsewhere } = server;
   // By then what was done to the server before is dealt with: each of these has its turn among what is left of it.
@@ -116,7 +134,10 @@ export async function whileServing<T>(server: AbusedServer, abuse: () => Promise
   const look = async () => {
     most = Math.max(most, await memory());
   };
-  const { outcome, rates } = await serve([...clients, ...elsewhere, look], abuse);
+  const { outcome, rates } = await serve([...clients, ...elsewhere, look], async () => {
+    const [outcome] = await Promise.all([abuse(), pause(leastMs)]);
+    return outcome;
+  });
   await look();
   const slowedBy = Math.max(...clients.map((_, index) => (rates[clients.length + index] ?? 0) / (rates[index] ?? 0)));
   return { outcome, slowedBy, grownMegabytes: (most - bytes) / MEGABYTE };

@@ -1,49 +1,77 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createTurnstile } from "../../src/server/turnstile.ts";
 
 /** A turnstile for numbers, which tells what it began; those in `over` are never to begin. */
-function counting(perTurn: number, over: ReadonlySet<number> = new Set()) {
+function counting(perTurn: number, over: ReadonlySet<number> = new Set(), next: "oldest" | "newest" = "oldest") {
   const begun: number[] = [];
-  const take = createTurnstile<number>({
+  const take = createTurnstile<string, number>({
     perTurn,
+    restingBy: null,
+    next,
     begin: (item) => void begun.push(item),
     isOver: (item) => over.has(item),
   });
-  return { begun, take };
+  return { begun, take, bring: (lane: string, items: readonly number[]) => items.map((item) => take(lane, item)) };
 }
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 test("what fits into a turn begins at once", () => {
-  const { begun, take } = counting(3);
-  expect(upTo(3).map(take)).toEqual([true, true, true]);
+  const { begun, bring } = counting(3);
+  expect(bring("a", upTo(3))).toEqual([true, true, true]);
   expect(begun).toEqual([0, 1, 2]);
 });
 
 test("what does not waits for the turns that follow, in the order in which it came", async () => {
-  const { begun, take } = counting(3);
-  expect(upTo(8).map(take).filter(Boolean)).toHaveLength(3);
+  const { begun, bring } = counting(3);
+  expect(bring("a", upTo(8)).filter(Boolean)).toHaveLength(3);
   await nextTurn();
   expect(begun).toEqual(upTo(6));
   await nextTurn();
   expect(begun).toEqual(upTo(8));
 });
 
-test("what comes while others wait begins after them", async () => {
-  const { begun, take } = counting(2);
-  upTo(5).map(take);
+test("what comes while others of its lane wait begins after them", async () => {
+  const { begun, bring, take } = counting(2);
+  bring("a", upTo(5));
   await nextTurn();
-  expect(take(5)).toBe(false);
+  expect(take("a", 5)).toBe(false);
   await nextTurn();
   await nextTurn();
   expect(begun).toEqual(upTo(6));
 });
 
+test("whoever brings one thing does not wait for all that others have brought before", async () => {
+  const { begun, bring } = counting(3);
+  bring("crowd", upTo(20));
+  bring("crowd too", [20, 21, 22]);
+  expect(bring("alone", [99])).toEqual([false]);
+  await nextTurn();
+  expect(begun).toEqual([0, 1, 2, 3, 20, 99]);
+  await nextTurn();
+  expect(begun.slice(6)).toEqual([4, 21, 5]);
+  await nextTurn();
+  expect(begun.slice(9)).toEqual([22, 6, 7]);
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  expect(begun.toSorted((a, b) => a - b)).toEqual([...upTo(23), 99]);
+});
+
+test("where the newest comes next, a crowd of the same lane keeps no newcomer waiting", async () => {
+  const { begun, bring, take } = counting(2, new Set(), "newest");
+  bring("a", upTo(6));
+  take("a", 99);
+  await nextTurn();
+  expect(begun).toEqual([0, 1, 99, 5]);
+  await nextTurn();
+  await nextTurn();
+  expect(begun).toEqual([0, 1, 99, 5, 4, 3, 2]);
+});
+
 test("a turn later the whole share is there again", async () => {
   const { begun, take } = counting(2);
   for (const item of upTo(6)) {
-    expect(take(item)).toBe(true);
+    expect(take("a", item)).toBe(true);
     if (item % 2 === 1) await nextTurn();
   }
   expect(begun).toEqual(upTo(6));
@@ -51,9 +79,44 @@ test("a turn later the whole share is there again", async () => {
 
 test("what is over before its turn never begins, and takes no share of it", async () => {
   const over = new Set([0]);
-  const { begun, take } = counting(2, over);
-  expect(upTo(8).map(take)).toEqual([false, true, true, false, false, false, false, false]);
+  const { begun, bring } = counting(2, over);
+  expect(bring("a", upTo(8))).toEqual([false, true, true, false, false, false, false, false]);
   for (const item of [3, 4, 5]) over.add(item);
   await nextTurn();
   expect(begun).toEqual([1, 2, 6, 7]);
+});
+
+test("a lane of which all is over takes no share either, and is gone", async () => {
+  const over = new Set<number>();
+  const { begun, bring } = counting(1, over);
+  bring("a", [0, 1, 2]);
+  bring("b", [3]);
+  for (const item of [1, 2]) over.add(item);
+  await nextTurn();
+  expect(begun).toEqual([0, 3]);
+  await nextTurn();
+  expect(bring("a", [4])).toEqual([true]);
+});
+
+test("where turns rest, as much time passes before the next as one took", async () => {
+  let now = 0;
+  const begun: number[] = [];
+  const take = createTurnstile<string, number>({
+    perTurn: 2,
+    restingBy: () => now,
+    next: "oldest",
+    begin(item) {
+      begun.push(item);
+      now += 20;
+    },
+    isOver: () => false,
+  });
+  for (const item of upTo(6)) take("a", item);
+  for (const count of [2, 4, 6]) {
+    expect(begun).toEqual(upTo(count));
+    const { length } = begun;
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    expect(begun).toHaveLength(length);
+    await pause(60);
+  }
 });
