@@ -1,6 +1,7 @@
 /** Every open connection, whom it comes from, and what is being answered on it. */
 import type { Http2Session } from "node:http2";
 import { isIPv6, type Socket } from "node:net";
+import { createRing, type Ring } from "../lib/ring.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { WireRequest } from "./wire.ts";
 
@@ -13,7 +14,7 @@ export type Connection = {
   /** True once it is to end with what is being answered on it. */
   isEnding: boolean;
   /** Requests whose answers are not out yet. */
-  readonly open: Set<OpenRequest>;
+  readonly open: Ring<OpenRequest>;
 };
 
 /** A request whose answer is not out yet. */
@@ -65,11 +66,11 @@ export function createConnections(): Connections {
 
   return {
     add(socket, certificate = null) {
-      const connection: Connection = { peer: peerOf(socket), certificate, isEnding: false, open: new Set() };
+      const connection: Connection = { peer: peerOf(socket), certificate, isEnding: false, open: createRing() };
       sockets.set(socket, connection);
       socket.once("close", () => {
         sockets.delete(socket);
-        for (const request of connection.open) request.end();
+        connection.open.each((request) => request.end());
       });
     },
     bind(session, socket) {
@@ -77,8 +78,11 @@ export function createConnections(): Connections {
       if (connection) sessions.set(session, connection);
     },
     isBusy(session) {
-      for (const request of sessions.get(session)?.open ?? []) if (request.isPending()) return true;
-      return false;
+      let isBusy = false;
+      sessions.get(session)?.open.each((request) => {
+        isBusy ||= request.isPending();
+      });
+      return isBusy;
     },
     of(request) {
       if (!("stream" in request)) return sockets.get(request.socket) ?? null;
@@ -86,24 +90,24 @@ export function createConnections(): Connections {
     },
     ofSession,
     busy() {
-      for (const { open } of sockets.values()) if (open.size > 0) return true;
+      for (const { open } of sockets.values()) if (open.size() > 0) return true;
       return false;
     },
     cutUntaken() {
       const found = new Set<OpenRequest>();
       for (const { open } of sockets.values()) {
-        for (const request of open) {
-          if (request.isPending()) continue;
+        open.each((request) => {
+          if (request.isPending()) return;
           if (untaken.has(request)) request.cut();
           else found.add(request);
-        }
+        });
       }
       untaken = found;
     },
     windUp() {
       for (const connection of sockets.values()) {
         connection.isEnding = true;
-        for (const request of connection.open) request.beLast();
+        connection.open.each((request) => request.beLast());
       }
     },
     destroy() {

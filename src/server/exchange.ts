@@ -98,7 +98,7 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
         if (exchange.over) return;
         exchange.over = true;
         leave();
-        connection?.open.delete(open);
+        if (place) connection?.open.remove(place);
         exchange.onOver();
         logRequest(exchange);
       },
@@ -106,7 +106,7 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
       beLast,
     };
     // Not every Node tells the answers that are queued behind another when their connection breaks.
-    connection?.open.add(open);
+    const place = connection?.open.add(open);
     openRequests.enter();
     response.on("close", open.end);
     if (isDraining() || connection?.isEnding) beLast();

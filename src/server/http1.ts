@@ -43,7 +43,7 @@ export function createHttp1({ handle, openRequests, connections, timeouts }: Htt
         response.writeHead(503, { "retry-after": "1", connection: "close" }).end();
         return;
       }
-      if ((connections.of(request)?.open.size ?? 0) < BOUNDS.requestsAhead) handle(request, response);
+      if ((connections.of(request)?.open.size() ?? 0) < BOUNDS.requestsAhead) handle(request, response);
       else socket.destroy();
     },
   );

@@ -30,9 +30,9 @@ it("A call that is over does not expire, and the next one does nevertheless", as
   const deadlines = createDeadlines();
   const expired: string[] = [];
   const [first, second] = [callIn(5, "first", expired), callIn(20, "second", expired)];
-  deadlines.add(first);
+  const place = deadlines.add(first);
   deadlines.add(second);
-  deadlines.remove(first);
+  deadlines.remove(place);
   await expect.poll(() => expired).toEqual(["second"]);
 });
 

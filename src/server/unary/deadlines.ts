@@ -3,20 +3,22 @@
  * deadline, and a timer of its own for each would be set for nothing.
  */
 
+import { createRing, type Place } from "../../lib/ring.ts";
+
 /** A call that has a deadline. */
 export type Due = { readonly endsAt: number; readonly expire: () => void };
 
 /** Calls that are not over. Times are milliseconds by `performance.now`. */
 export type Deadlines = {
   /** Calls `expire` at the deadline, unless the call is removed before. */
-  readonly add: (due: Due) => void;
+  readonly add: (due: Due) => Place<Due>;
   /** The call is over. */
-  readonly remove: (due: Due) => void;
+  readonly remove: (place: Place<Due>) => void;
 };
 
 /** Deadlines of nobody. */
 export function createDeadlines(): Deadlines {
-  const open = new Set<Due>();
+  const open = createRing<Due>();
   let timer: NodeJS.Timeout | null = null;
   let wakesAt = Number.POSITIVE_INFINITY;
 
@@ -32,18 +34,18 @@ export function createDeadlines(): Deadlines {
     wakesAt = Number.POSITIVE_INFINITY;
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const due of open) {
+    open.each((due, place) => {
       if (due.endsAt > now) next = Math.min(next, due.endsAt);
-      else if (open.delete(due)) due.expire();
-    }
+      else if (open.remove(place)) due.expire();
+    });
     if (next < wakesAt) wakeAt(next);
   }
 
   return {
     add(due) {
-      open.add(due);
       if (due.endsAt < wakesAt) wakeAt(due.endsAt);
+      return open.add(due);
     },
-    remove: (due) => void open.delete(due),
+    remove: (place) => void open.remove(place),
   };
 }

@@ -69,9 +69,9 @@ export function runUnary(inbound: UnaryInbound, deadlines: Deadlines): void {
       else if (!isAnswering) leaveToLibrary(failingBody(ending.toSignal()));
     },
   };
-  deadlines.add(due);
+  const place = deadlines.add(due);
   exchange.onOver = () => {
-    deadlines.remove(due);
+    deadlines.remove(place);
     if (exchange.answered === null) ending.end(new ConnectError("the client went away", Code.Canceled));
   };
   collectBody(source, encoding.protocol === "connect" ? isBareMessage : isOneFrame, (body) => {
