@@ -60,10 +60,11 @@ function saidOften({ plain, other }: { readonly plain: DestinationStream; readon
     let isPlain = true;
     for (const name in fields) {
       const value = fields[name];
-      if (typeof value === "string" && PLAIN.test(value)) line += `,"${name}":"${value}"`;
+      if (value === null || Number.isSafeInteger(value)) line += `,"${name}":${value}`;
+      else if (typeof value === "string" && PLAIN.test(value)) line += `,"${name}":"${value}"`;
       else {
         line += `,"${name}":${JSON.stringify(value)}`;
-        isPlain &&= value === null || typeof value === "number";
+        isPlain &&= typeof value === "number";
       }
     }
     (isPlain ? plain : other).write(`${line}}\n`);
