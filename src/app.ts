@@ -32,6 +32,7 @@ import { countedDecisions } from "./telemetry/event-counters.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createMetricsListener } from "./telemetry/metrics-listener.ts";
 import { readVersion } from "./version.ts";
+import type { WorkerLink } from "./workers/worker-link.ts";
 
 /** Services of the contract. */
 const SERVICES = [AuthService, AccountService, AdminService, VerifierService];
@@ -50,8 +51,17 @@ export type App = {
   readonly close: () => Promise<void>;
 };
 
+/** What a worker has from its supervisor, instead of what a process by itself makes. */
+export type WorkerParts = Pick<WorkerLink, "intake" | "hashPermits" | "allFigures" | "showFigures"> & {
+  /** Whether it is the one that tidies the database. */
+  readonly sweeps: boolean;
+};
+
+/** What the service is built from; `worker` where it is one of several processes on the port. */
+type AppDeps = Omit<CoreDeps, "hashPermits" | "onAuditEvent"> & { readonly worker?: WorkerParts };
+
 /** Builds the service. @throws whatever keeps the core from opening, AccessRuleError, or TlsFileError. */
-export async function createApp(deps: CoreDeps): Promise<App> {
+export async function createApp({ worker, ...deps }: AppDeps): Promise<App> {
   const { config, log, clock, random } = deps;
   const stated = readAccessRules(SERVED);
   const rules = config.authorizeCallers === "services" ? forServicesOnly(stated, AUTHORIZE_METHODS) : stated;
@@ -60,12 +70,17 @@ export async function createApp(deps: CoreDeps): Promise<App> {
   const version = readVersion();
   const tick = () => performance.now();
   const metrics = config.metricsOpen ? createMetrics({ version, services: SERVED, tick }) : null;
-  const core = await openCore(metrics === null ? deps : { ...deps, onAuditEvent: metrics.noteEvent });
+  const core = await openCore({
+    ...deps,
+    ...(metrics !== null && { onAuditEvent: metrics.noteEvent }),
+    ...(worker !== undefined && { hashPermits: worker.hashPermits }),
+  });
   await core.claimDatabase().catch(async (error: unknown) => {
     await core.close();
     throw error;
   });
-  const housekeeping = createHousekeeping({ store: core.store, serviceUse: core.serviceUse, log });
+  const { store, serviceUse } = core;
+  const housekeeping = createHousekeeping({ store, serviceUse, log, sweeps: worker?.sweeps ?? true });
   const readiness = createReadiness({
     readNewestTime: () => core.store.read(newestAuditTime),
     readDatabaseTime: core.readDatabaseTime,
@@ -76,11 +91,14 @@ export async function createApp(deps: CoreDeps): Promise<App> {
   });
   const { isReady } = readiness;
   metrics?.show({ hashQueue: core.hashQueue, knowledge: core.knowledge, watchers: core.feed.watchers, isReady, clock });
-  const metricsPort =
-    metrics && config.metricsAddress && createMetricsListener(config.metricsAddress, metrics.exposition);
+  if (metrics !== null) worker?.showFigures(metrics.figures);
+  const exposition = metrics && { ...metrics.exposition, ...worker?.allFigures };
+  const ownAddress = worker === undefined ? config.metricsAddress : null;
+  const metricsPort = exposition && ownAddress && createMetricsListener(ownAddress, exposition);
   const check = metrics === null ? core.checker.check : countedDecisions(core.checker.check, metrics.noteDecision);
   const server = createServer({
     config,
+    intake: worker?.intake,
     tlsFiles,
     log,
     clock,
@@ -98,7 +116,7 @@ export async function createApp(deps: CoreDeps): Promise<App> {
     isReady,
     forwardAuth: forwardAuthOf(core, deps, check),
     meter: metrics?.requests ?? null,
-    metrics: metrics && metricsPort === null ? metrics.exposition : null,
+    metrics: config.metricsAddress === null ? exposition : null,
   });
   return {
     async listen() {

@@ -62,6 +62,7 @@ function named(values: Values) {
   return {
     host: values.SALLYPORT_HOST,
     port: values.SALLYPORT_PORT,
+    workers: values.SALLYPORT_WORKERS,
     dataDir: values.SALLYPORT_DATA_DIR,
     /** PostgreSQL; `null`: SQLite in the data folder. The URL holds a password. */
     database: values.SALLYPORT_DATABASE_URL === "" ? null : databaseOf(values),

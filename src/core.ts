@@ -3,20 +3,20 @@
  * and the flows on them, each built by name and handed what it needs. The server
  * and every command stand on this.
  */
-import { availableParallelism } from "node:os";
 import { type AuditKind, createAudit } from "./audit/audit.ts";
 import { createChecker } from "./check/checker.ts";
 import { createKnowledge } from "./check/knowledge.ts";
 import { type Config, LIMITS } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import type { Clock } from "./lib/clock.ts";
+import type { Permits } from "./lib/permits.ts";
 import type { Random } from "./lib/random.ts";
 import type { Log } from "./log.ts";
 import { createLogin } from "./login/login.ts";
 import { createLogout } from "./login/logout.ts";
 import { createRefresh } from "./login/refresh.ts";
 import { createTokenPairIssuer } from "./login/token-pair.ts";
-import { createHashPermits, createPasswordHasher, defaultHashPermits } from "./passwords/password-hasher.ts";
+import { createHashPermits, createPasswordHasher, hashPermitsOf } from "./passwords/password-hasher.ts";
 import { createCommit } from "./revocations/commit.ts";
 import { ensureLog } from "./revocations/ensure-log.ts";
 import { createFeed } from "./revocations/feed.ts";
@@ -57,6 +57,8 @@ export type CoreDeps = {
   readonly random: Random;
   /** Time between checkpoints of the revocation feed, in milliseconds, where it is not the one of the contract. */
   readonly checkpointMs?: number;
+  /** Permits for password hashes, where they are not those of this process alone. */
+  readonly hashPermits?: Permits;
   /** Told of each event of the audit trail, by its kind alone. */
   readonly onAuditEvent?: (kind: AuditKind) => void;
 };
@@ -108,7 +110,7 @@ export async function openCore({ config, log, clock, random, ...others }: CoreDe
       cacheCapacity: TOKEN_CACHE_CAPACITY,
     });
 
-    const permits = createHashPermits(config.hashPermits || defaultHashPermits(availableParallelism()));
+    const permits = others.hashPermits ?? createHashPermits(hashPermitsOf(config));
     const hasher = createPasswordHasher({ argon2: config.argon2, permits });
     const sessions = createSessionLife({ times: config, random });
     const audiences = createAudiencePolicy(config.audiences);

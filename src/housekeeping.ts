@@ -30,8 +30,10 @@ export function createHousekeeping(deps: {
   readonly store: Pick<Store, "write">;
   readonly serviceUse: Pick<ServiceUse, "flush">;
   readonly log: Log;
+  /** Whether it deletes; where several workers share a database, one is enough. */
+  readonly sweeps?: boolean;
 }): Housekeeping {
-  const { store, serviceUse, log } = deps;
+  const { store, serviceUse, log, sweeps = true } = deps;
   let timer: NodeJS.Timeout | null = null;
 
   /** Writes until a batch is not full. */
@@ -39,11 +41,15 @@ export function createHousekeeping(deps: {
     while ((await store.write(work)) === BATCH);
   }
 
-  async function tidy(): Promise<void> {
+  async function sweep(): Promise<void> {
     await store.write((tx) => forgetRevocations(tx, tx.now));
     await store.write(dropDeadKeys);
     await inBatches(({ db, now }) => deleteDeadSessions(db, now, BATCH));
     await inBatches(({ db, now }) => deleteOldAuditEvents(db, now - AUDIT_LIFE_MS, BATCH));
+  }
+
+  async function tidy(): Promise<void> {
+    if (sweeps) await sweep();
     await serviceUse.flush();
   }
 

@@ -20,6 +20,8 @@ type FlatFields = Readonly<Record<string, string | number | null>>;
 
 type LogOptions = {
   readonly level: string;
+  /** Which of several processes says it, where they write to the same place. */
+  readonly worker?: number | null;
   /** Standard error unless given. */
   readonly destination?: DestinationStream;
   /** Whether people read it as it comes; unless given, whether standard error is a terminal. */
@@ -27,24 +29,27 @@ type LogOptions = {
 };
 
 /** A log at `level` and above. */
-export function createLog({ level, destination, isTerminal }: LogOptions): Log {
+export function createLog({ level, worker = null, destination, isTerminal }: LogOptions): Log {
   const options = {
     level,
-    base: null,
+    base: worker === null ? null : { worker },
     timestamp: stdTimeFunctions.isoTime,
     errorKey: "error",
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const isPretty = isTerminal ?? (destination === undefined && process.stderr.isTTY);
-  const end = heldBack(destination ?? pino.destination({ dest: 2, sync: true }), destination === undefined);
+  const most = worker === null ? HELD_BYTES : ATOMIC_BYTES;
+  const end = heldBack(destination ?? pino.destination({ dest: 2, sync: true }), destination === undefined ? most : 0);
   const form = isPretty ? forPeople : forPrograms;
   const logger = pino(options, form({ write: end.write }));
   const other = form({ write: end.hold });
   const held = { plain: isPretty ? other : { write: end.hold }, other };
   return Object.assign(logger, {
-    frequent: logger.isLevelEnabled("info") ? saidOften(held) : () => {},
+    frequent: logger.isLevelEnabled("info") ? saidOften(held, worker) : () => {},
   });
 }
+
+type Ways = { readonly plain: DestinationStream; readonly other: DestinationStream };
 
 /** Text that JSON writes as it is, and that nothing has to be done about: visible ASCII without quotes and backslashes. */
 const PLAIN = /^[ !#-[\]-~]*$/;
@@ -53,10 +58,11 @@ const PLAIN = /^[ !#-[\]-~]*$/;
  * Writes the lines that pino would write, at a fraction of the cost. A line of plain
  * texts and numbers, as nearly all of them are, needs no further care.
  */
-function saidOften({ plain, other }: { readonly plain: DestinationStream; readonly other: DestinationStream }) {
+function saidOften({ plain, other }: Ways, worker: number | null) {
   const isoTime = createIsoTime();
+  const who = worker === null ? "" : `,"worker":${worker}`;
   return function say(fields: FlatFields): void {
-    let line = `{"level":"info","time":"${isoTime()}"`;
+    let line = `{"level":"info","time":"${isoTime()}"${who}`;
     let isPlain = true;
     for (const name in fields) {
       const value = fields[name];
@@ -87,40 +93,47 @@ function createIsoTime(): () => string {
 
 /** Lines are held for so long at most, in milliseconds, */
 const HELD_MS = 20;
-/** and so many characters of them. */
-const HELD_LENGTH = 32_768;
+/** and so many bytes of them; */
+const HELD_BYTES = 32_768;
+/** so many where several processes write to one pipe: what is longer could be mixed with what others write (PIPE_BUF). */
+const ATOMIC_BYTES = 4_096;
 
 /** Where lines are written at once, and where they may be held for a moment; in the order in which they came. */
 type HeldBack = { readonly write: (line: string) => void; readonly hold: (line: string) => void };
 
 /**
  * Writes the lines of many calls together: a write for each would cost more than
- * the rest of a call. What is held when the process exits is written then.
+ * the rest of a call. What is held when the process exits is written then. `most`: so
+ * many bytes at once; 0: each line by itself.
  */
-function heldBack(destination: DestinationStream, mayHold: boolean): HeldBack {
+function heldBack(destination: DestinationStream, most: number): HeldBack {
   let held = "";
+  let bytes = 0;
   let timer: NodeJS.Timeout | null = null;
   function flush(): void {
     if (timer !== null) clearTimeout(timer);
     timer = null;
     const lines = held;
     held = "";
+    bytes = 0;
     if (lines !== "") destination.write(lines);
   }
   function write(line: string): void {
     flush();
     destination.write(line);
   }
-  if (!mayHold) return { write, hold: write };
+  if (most === 0) return { write, hold: write };
   let isWatched = false;
   return {
     write,
     hold(line) {
       if (!isWatched) process.on("exit", flush);
       isWatched = true;
+      const length = Buffer.byteLength(line);
+      if (bytes + length > most) flush();
       held += line;
-      if (held.length > HELD_LENGTH) flush();
-      else timer ??= setTimeout(flush, HELD_MS).unref();
+      bytes += length;
+      timer ??= setTimeout(flush, HELD_MS).unref();
     },
   };
 }

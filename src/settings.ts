@@ -26,6 +26,12 @@ export const SETTINGS = {
     default: "8080",
     meaning: "port to listen on; 0 takes a free one",
   },
+  SALLYPORT_WORKERS: {
+    schema: whole(1, 64),
+    default: "1",
+    meaning:
+      "processes that answer on the one port, for more than one core; with more than 1, one more process watches over them, see [docs/operations.md](docs/operations.md#workers)",
+  },
   SALLYPORT_DATA_DIR: {
     schema: z.string().min(1),
     default: "./data",
@@ -42,7 +48,8 @@ export const SETTINGS = {
   SALLYPORT_DATABASE_CONNECTIONS: {
     schema: whole(2, 1_000),
     default: "10",
-    meaning: "connections that one instance keeps to PostgreSQL at most, and one more for hints",
+    meaning:
+      "connections that one instance, or each of its workers, keeps to PostgreSQL at most, and one more for hints",
   },
   SALLYPORT_ISSUER: {
     schema: z.url({ protocol: /^https?$/ }).or(z.literal("")),
@@ -126,7 +133,7 @@ export const SETTINGS = {
     schema: whole(0, 64),
     default: "0",
     meaning:
-      "password hashes that run at once; 0: one for each core but one, at least one. Sixteen wait for each, more are refused",
+      "password hashes that run at once, in all workers together; 0: one for each core but one, at least one. Sixteen wait for each, more are refused",
   },
   SALLYPORT_METRICS: {
     schema: z.enum(["off", "on"]),

@@ -8,9 +8,13 @@ import { createLog } from "../log.ts";
 import { explainFault } from "../store/sqlite/unusable.ts";
 
 /** Everything that commands take from the process they run in. */
-export function readContext() {
+export type Context = ReturnType<typeof readContext>;
+
+/** Reads the {@link Context}; lines of the log tell of the `worker`, where there are several. @throws ConfigError */
+export function readContext({ worker = null }: { readonly worker?: number | null } = {}) {
   const config: Config = readConfig(process.env);
-  return { config, log: createLog({ level: config.logLevel }), clock: systemClock, random: systemRandom };
+  const log = createLog({ level: config.logLevel, worker });
+  return { config, log, clock: systemClock, random: systemRandom };
 }
 
 /**

@@ -1,10 +1,10 @@
-import type { Command } from "commander";
-import { createApp } from "../app.ts";
-import type { Config } from "../config.ts";
-import { databaseFile } from "../database.ts";
-import { refuseDamage } from "../store/sqlite/inspect-file.ts";
-import { forOperator, notingNewDatabase, readContext, say } from "./context.ts";
+import { type Command, Option } from "commander";
+import { readContext, say } from "./context.ts";
 import { examples } from "./examples.ts";
+import { explainListening } from "./listening-fault.ts";
+import { openService } from "./open-service.ts";
+import { serveAsWorker } from "./serve-as-worker.ts";
+import { serveWithWorkers } from "./serve-with-workers.ts";
 import { settingsHelp } from "./settings-help.ts";
 
 /** `sallyport serve`: the service, until it is told to stop. */
@@ -12,26 +12,25 @@ export function addServeCommand(program: Command, options: { readonly isDefault:
   program
     .command("serve", options)
     .description("serve the contract on one port until SIGTERM; makes the database and its keys where there are none")
+    .addOption(new Option("--worker <number>", "told to a worker by its supervisor").argParser(Number).hideHelp())
+    .addOption(new Option("--first", "told to the worker that prepares the database").hideHelp())
     .addHelpText(
       "after",
       examples(
         ["sallyport serve", "serve on http://127.0.0.1:8080, with the data in ./data"],
         ["SALLYPORT_DATA_DIR=/var/lib/sallyport SALLYPORT_PORT=9090 sallyport serve", "elsewhere, and on another port"],
+        ["SALLYPORT_WORKERS=2 sallyport serve", "by two processes, for two cores"],
       ),
     )
     .addHelpText("after", settingsHelp())
     .action(serve);
 }
 
-async function serve(): Promise<void> {
+async function serve({ worker, first = false }: { readonly worker?: number; readonly first?: boolean }): Promise<void> {
+  if (worker !== undefined) return serveAsWorker({ number: worker, isFirst: first });
   const context = readContext();
-  if (context.config.database === null) refuseDamage(databaseFile(context.config));
-  // A warning: once in the life of an installation it is expected, and every other time a disaster.
-  const kind = context.config.database === null ? "data_dir" : "database";
-  const note = (place: string) =>
-    context.log.warn({ event: "database_made", [kind]: place }, "there was no database; made a new one");
-  const start = () => forOperator(context.config, () => createApp(context));
-  const app = await notingNewDatabase(context.config, note, start);
+  if (context.config.workers > 1) return serveWithWorkers(context);
+  const app = await openService(context);
   const stopped = new Promise<void>((resolve, reject) => {
     let isStopping = false;
     const stop = () => {
@@ -47,22 +46,7 @@ async function serve(): Promise<void> {
     say(`sallyport listening on ${url}`);
   } catch (error) {
     await app.close();
-    throw explain(error, context.config);
+    throw explainListening(error, context.config);
   }
   await stopped;
 }
-
-/** What to do if the address cannot be listened on; any other error as it is. */
-function explain(error: unknown, { host, port }: Pick<Config, "host" | "port">): unknown {
-  if (!(error instanceof Error) || !("code" in error)) return error;
-  const advice = typeof error.code === "string" ? ADVICE.get(error.code) : undefined;
-  return advice === undefined ? error : new Error(`cannot listen on ${host} port ${port}: ${advice}`, { cause: error });
-}
-
-const ADVICE: ReadonlyMap<string, string> = new Map([
-  ["EADDRINUSE", "another process does; stop that one, or set SALLYPORT_PORT to another port (0 takes a free one)"],
-  ["EACCES", "this user may not; set SALLYPORT_PORT to a port above 1023"],
-  ["EADDRNOTAVAIL", "this machine has no such address; set SALLYPORT_HOST to one that it has"],
-  ["EAI_AGAIN", "its name cannot be looked up; set SALLYPORT_HOST to an address of this machine"],
-  ["ENOTFOUND", "there is no such host; set SALLYPORT_HOST to an address of this machine"],
-]);

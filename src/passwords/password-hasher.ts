@@ -4,6 +4,7 @@
  * it is. The rule it keeps: too much work is refused as BUSY and never looks like a
  * wrong password, and nor does a stored hash that cannot be read.
  */
+import { availableParallelism } from "node:os";
 import { hash as argon2Hash, argon2id, verify as argon2Verify, type HashOptions } from "argon2";
 import { Refusal } from "../errors.ts";
 import { createPermits, type Permits, PermitsExhausted } from "../lib/permits.ts";
@@ -37,6 +38,11 @@ const TAG_LENGTH = 32;
 const QUEUE_PER_PERMIT = 16;
 const RETRY_AFTER_MS = 1000;
 
+/** How many hashes run at once by the settings, on this machine. */
+export function hashPermitsOf({ hashPermits }: { readonly hashPermits: number }): number {
+  return hashPermits || defaultHashPermits(availableParallelism());
+}
+
 /** How many hashes run at once on a machine of so many cores: all but one, which answers checks. */
 export function defaultHashPermits(cores: number): number {
   return Math.max(1, cores - 1);
@@ -45,6 +51,11 @@ export function defaultHashPermits(cores: number): number {
 /** Permits for password hashes: so many at once, and sixteen waiting for each. */
 export function createHashPermits(permits: number): Permits {
   return createPermits({ permits, queue: permits * QUEUE_PER_PERMIT });
+}
+
+/** Hashes that may run or wait in one of several workers, which share the permits and the queue for them. */
+export function hashPlacesOf(permits: number, workers: number): number {
+  return permits + Math.ceil((permits * QUEUE_PER_PERMIT) / workers);
 }
 
 /** A hasher that makes hashes of the given cost, within the given permits. */

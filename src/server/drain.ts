@@ -2,7 +2,6 @@
  * The graceful stop: balancers hear of it first, then clients, and only then
  * does anything end.
  */
-import type { Server as NetServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Log } from "../log.ts";
@@ -10,6 +9,7 @@ import type { Timeouts } from "./bounds.ts";
 import type { Connections } from "./connections.ts";
 import type { Http1 } from "./http1.ts";
 import type { Http2 } from "./http2.ts";
+import type { Intake } from "./intake.ts";
 
 type DrainDeps = {
   readonly log: Log;
@@ -19,7 +19,7 @@ type DrainDeps = {
 };
 
 /** What is to be stopped. */
-type Parts = { readonly port: NetServer; readonly http1: Http1; readonly http2: Http2 };
+type Parts = { readonly intake: Intake; readonly http1: Http1; readonly http2: Http2 };
 
 /** The stop of a server, before, while and after it happens. */
 export type Drain = {
@@ -41,12 +41,12 @@ export function createDrain({ log, connections, shutdownDelayMs, timeouts }: Dra
   const streams = new AbortController();
   let stopped: Promise<void> | null = null;
 
-  async function stop({ port, http1, http2 }: Parts): Promise<void> {
-    if (port.listening) {
+  async function stop({ intake, http1, http2 }: Parts): Promise<void> {
+    if (intake.isOpen()) {
       log.info({ event: "stopping", delay_ms: shutdownDelayMs });
       await pause(shutdownDelayMs);
     }
-    const closed = new Promise<void>((resolve) => port.close(() => resolve()));
+    const closed = intake.close();
     streams.abort(new ConnectError("the server is stopping; connect again", Code.Unavailable));
     connections.windUp();
     http2.goAway();

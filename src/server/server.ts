@@ -7,7 +7,7 @@
  * reflection and the graceful stop. It knows nothing of users or tokens: what
  * RPCs do, and who may call them, is handed in.
  */
-import { createServer as createNetServer } from "node:net";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
@@ -25,6 +25,7 @@ import { createDrain } from "./drain.ts";
 import { createExchanges } from "./exchange.ts";
 import { createHttp1 } from "./http1.ts";
 import { createHttp2 } from "./http2.ts";
+import { createPort, type Intake, urlOf } from "./intake.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { createRequestLog, type RequestMeter } from "./request-log.ts";
 import { createRoutes, type MetricsPage } from "./routes.ts";
@@ -53,6 +54,8 @@ export type Server = {
 /** What a server is made of. */
 export type ServerDeps = {
   readonly config: Pick<Config, "host" | "port" | "allowedOrigins" | "shutdownDelayMs" | "issuer">;
+  /** Where connections come from; a port of this process unless given. */
+  readonly intake?: Intake | undefined;
   /** What TLS is spoken with; `null`: the port speaks cleartext. */
   readonly tlsFiles: OpenTlsFiles | null;
   readonly log: Log;
@@ -87,6 +90,7 @@ export function createServer(deps: ServerDeps): Server {
   const { config, log, clock } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
   const { meter = null, metrics = null, forwardAuth = null, unaryBy = "lean" } = deps;
+  const { intake = createPort(config, log) } = deps;
   const serviceNames = deps.services.map((service) => service.typeName);
   const connections = createConnections();
   const drain = createDrain({ log, connections, shutdownDelayMs: config.shutdownDelayMs, timeouts });
@@ -140,35 +144,26 @@ export function createServer(deps: ServerDeps): Server {
     http2.goAway();
   }
 
-  // TCP's own probes find peers that are gone without a word.
-  const port = createNetServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
-  port.maxConnections = BOUNDS.connections;
-  port.on("connection", (socket) => {
+  function take(socket: Socket): void {
     // Whatever goes wrong on a connection ends it; nobody else is concerned.
     socket.on("error", () => {});
     connections.add(socket);
     accept(socket);
-  });
+  }
 
+  let lookForUntaken: NodeJS.Timeout | undefined;
+  let closed: Promise<void> | null = null;
   return {
-    listen: () =>
-      new Promise((resolve, reject) => {
-        port.once("error", reject);
-        port.listen({ host: config.host, port: config.port }, () => {
-          port.off("error", reject);
-          port.on("error", (error) => log.error({ event: "accept_failed", error }));
-          const address = port.address();
-          const taken = typeof address === "object" && address ? address.port : config.port;
-          const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-          tls?.start();
-          const lookForUntaken = setInterval(connections.cutUntaken, timeouts.takeMs).unref();
-          port.once("close", () => clearInterval(lookForUntaken));
-          resolve({ url: `${tls ? "https" : "http"}://${host}:${taken}`, port: taken });
-        });
-      }),
+    async listen() {
+      const port = await intake.open(take);
+      tls?.start();
+      lookForUntaken = setInterval(connections.cutUntaken, timeouts.takeMs).unref();
+      return { url: urlOf({ host: config.host, port }, tls !== null), port };
+    },
     close() {
       tls?.stop();
-      return drain.run({ port, http1, http2 });
+      closed ??= drain.run({ intake, http1, http2 }).then(() => clearInterval(lookForUntaken));
+      return closed;
     },
   };
 }

@@ -3,13 +3,15 @@
  *
  * Owns which figures there are and what they are called. The rest of Sallyport does
  * not know them: it is handed callbacks that count, and is looked at when somebody
- * asks. Each instance has a registry of its own. Labels are taken from closed lists
+ * asks. Each instance has a registry of its own; those of several workers are joined,
+ * each metric in the way (`aggregator`) that tells most of the whole. Labels are taken from closed lists
  * (RPCs, codes, reasons): never a user, a token or anything that a client sent.
  */
 import type { DescService } from "@bufbuild/protobuf";
 import { Gauge, Registry } from "prom-client";
 import { createEventCounters, type EventCounters } from "./event-counters.ts";
 import { addInstanceGauges, type InstanceState } from "./instance-gauges.ts";
+import type { Figures } from "./joined-figures.ts";
 import { addProcessGauges } from "./process-gauges.ts";
 import { createRequestMeter, type RequestMeter } from "./request-meter.ts";
 
@@ -26,6 +28,8 @@ export type Metrics = EventCounters & {
   /** Adds the state of the instance, once there is one. */
   readonly show: (state: InstanceState) => void;
   readonly exposition: Exposition;
+  /** The same before they are text, to be joined with those of other processes. */
+  readonly figures: () => Promise<Figures>;
   /** Ends what is watched of the process. */
   readonly stop: () => void;
 };
@@ -45,6 +49,7 @@ export function createMetrics({ version, services, tick }: MetricsDeps): Metrics
     name: "sallyport_build_info",
     help: "1, with the version.",
     labelNames: ["version"],
+    aggregator: "first",
     registers: [registry],
   });
   build.set({ version }, 1);
@@ -53,6 +58,7 @@ export function createMetrics({ version, services, tick }: MetricsDeps): Metrics
     ...createEventCounters(registry),
     show: (state) => addInstanceGauges(registry, state),
     exposition: { contentType: registry.contentType, read: () => registry.metrics() },
+    figures: () => registry.getMetricsAsJSON(),
     stop: addProcessGauges(registry),
   };
 }

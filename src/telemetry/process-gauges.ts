@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, Gauge, type Registry } from "prom-client";
+import { type Aggregator, Counter, Gauge, type Registry } from "prom-client";
 
 /** How often the event loop is expected to come round, in milliseconds. */
 const RESOLUTION_MS = 10;
@@ -14,10 +14,11 @@ const MICROSECONDS = 1e6;
  * @returns a function that ends the watch.
  */
 export function addProcessGauges(registry: Registry): () => void {
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = "sum") =>
     new Gauge({
       name,
       help,
+      aggregator,
       registers: [registry],
       collect() {
         this.set(read());
@@ -28,7 +29,7 @@ export function addProcessGauges(registry: Registry): () => void {
   gauge("nodejs_heap_size_total_bytes", "Size of the heap.", () => memory().heapTotal);
   gauge("nodejs_heap_size_used_bytes", "Used part of the heap.", () => memory().heapUsed);
   gauge("nodejs_external_memory_bytes", "Memory outside of the heap.", () => memory().external);
-  gauge("process_start_time_seconds", "When the process started, in Unix time.", startTime);
+  gauge("process_start_time_seconds", "When the process started, in Unix time.", startTime, "min");
   addProcessorTime(registry);
   return addEventLoopDelay(registry);
 }
@@ -54,6 +55,7 @@ function addEventLoopDelay(registry: Registry): () => void {
     name: "sallyport_event_loop_delay_seconds",
     help: "How late the event loop came round since the last scrape, by quantile; 1 is the worst.",
     labelNames: ["quantile"],
+    aggregator: "max",
     registers: [registry],
     collect() {
       for (const quantile of [0.5, 0.9, 0.99, 1]) {

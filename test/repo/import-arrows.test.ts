@@ -68,6 +68,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "tokens",
     "users",
   ],
+  workers: ["config", "lib", "log", "server", "telemetry"],
   app: [
     "check",
     "config",
@@ -82,6 +83,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "store",
     "telemetry",
     "version",
+    "workers",
   ],
   verifier: ["access", "check", "error-details", "errors", "feed", "gen", "lib"],
   client: ["check", "gen", "lib"],
@@ -97,10 +99,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "gen",
     "lib",
     "log",
+    "passwords",
     "roles",
     "settings",
     "store",
     "users",
+    "workers",
   ],
   main: ["cli", "config", "version"],
 };

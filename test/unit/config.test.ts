@@ -21,6 +21,7 @@ describe("The settings", () => {
     expect(readConfig({})).toMatchObject({
       host: "127.0.0.1",
       port: 8080,
+      workers: 1,
       dataDir: "./data",
       database: null,
       issuer: "http://127.0.0.1:8080",
@@ -50,6 +51,7 @@ describe("The settings", () => {
     const config = readConfig({
       SALLYPORT_HOST: "0.0.0.0",
       SALLYPORT_PORT: "0",
+      SALLYPORT_WORKERS: "4",
       SALLYPORT_DATA_DIR: "/srv",
       SALLYPORT_ISSUER: "https://auth.example",
       SALLYPORT_AUDIENCES: "orders, billing",
@@ -77,6 +79,7 @@ describe("The settings", () => {
     expect(config).toMatchObject({
       host: "0.0.0.0",
       port: 0,
+      workers: 4,
       dataDir: "/srv",
       issuer: "https://auth.example",
       audiences: ["orders", "billing"],
@@ -116,6 +119,10 @@ describe("The settings", () => {
     ["SALLYPORT_PORT", "0x50"],
     ["SALLYPORT_PORT", "8080 "],
     ["SALLYPORT_PORT", "http"],
+    ["SALLYPORT_WORKERS", "0"],
+    ["SALLYPORT_WORKERS", "65"],
+    ["SALLYPORT_WORKERS", "two"],
+    ["SALLYPORT_WORKERS", "1.5"],
     ["SALLYPORT_DATA_DIR", ""],
     ["SALLYPORT_ISSUER", "auth.example"],
     ["SALLYPORT_ISSUER", "file:///etc"],

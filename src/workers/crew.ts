@@ -1,0 +1,157 @@
+/**
+ * The worker processes: started together, replaced when they die, stopped together.
+ * Knows nothing of what they do, but that they say when they are ready.
+ */
+import { LIMITS } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { ToSupervisor } from "./messages.ts";
+import type { Ending, StartWorker, WorkerProcess } from "./worker-process.ts";
+
+/** A worker that runs. */
+export type Member = { readonly number: number; readonly process: WorkerProcess };
+
+/** All workers. */
+export type Crew = {
+  /** Starts every worker; the first one by itself, since it makes what is not there yet. @throws WorkerFailed */
+  readonly start: () => Promise<void>;
+  /** Stops every worker in good order, or by force if that takes too long; whether all ended as they should. */
+  readonly stop: () => Promise<boolean>;
+  /** Ends every worker at once. */
+  readonly kill: () => void;
+  /** Rejects when no worker is left, and none of those that were to replace them came up. */
+  readonly lost: Promise<never>;
+};
+
+/** A worker that ended before it could serve; if by itself, it has said why. */
+export class WorkerFailed extends Error {
+  override readonly name = "WorkerFailed";
+  /** The exit code; `null` if it was ended from outside. */
+  readonly code: number | null;
+
+  constructor(number: number, { code, signal }: Ending) {
+    super(`worker ${number} was ended before it could serve (${signal ?? `exit code ${code}`})`);
+    this.code = code === 0 ? null : code;
+  }
+}
+
+type CrewDeps = {
+  readonly size: number;
+  readonly startWorker: StartWorker;
+  readonly shutdownDelayMs: number;
+  readonly log: Log;
+  /** Milliseconds of a clock that only moves forward. */
+  readonly tick: () => number;
+  /** Told of each worker that was started, */
+  readonly joined: (member: Member) => void;
+  /** of what it tells, */
+  readonly heard: (member: Member, message: ToSupervisor) => void;
+  /** and when it is gone. */
+  readonly left: (member: Member) => void;
+};
+
+/** One that died after so long is replaced at once, in milliseconds; */
+const STEADY_MS = 60_000;
+/** one that did not live so long after a wait, the first and the longest. */
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 30_000;
+/** What a worker may take to stop beyond the time that it takes itself, in milliseconds. */
+const STOP_MARGIN_MS = 5_000;
+
+/** Workers that have not been started. */
+export function createCrew(deps: CrewDeps): Crew {
+  const { size, startWorker, shutdownDelayMs, log, tick, joined, heard, left } = deps;
+  let phase: "starting" | "serving" | "stopping" = "starting";
+  /** By their numbers; true of those that are ready. */
+  const members = new Map<Member, boolean>();
+  const waits = new Set<NodeJS.Timeout>();
+  let allWell = true;
+  /** Starts that failed since a worker was ready last. */
+  let failedStarts = 0;
+  let fail: (error: WorkerFailed) => void = () => {};
+  const lost = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // Whoever wants to know waits for it; nobody has to.
+  lost.catch(() => {});
+
+  /** Starts the worker of a number; resolves once it is ready. `failures`: how often it died lately. */
+  function begin(number: number, isFirst: boolean, failures: number): Promise<void> {
+    const beganAt = tick();
+    return new Promise((resolve) => {
+      const child = startWorker(number, isFirst, (message) => {
+        if (message.kind === "taking") {
+          members.set(member, true);
+          failedStarts = 0;
+          resolve();
+        }
+        heard(member, message);
+      });
+      const member: Member = { number, process: child };
+      members.set(member, false);
+      joined(member);
+      void child.ended.then((ending) => end(member, ending, tick() - beganAt > STEADY_MS ? 0 : failures));
+    });
+  }
+
+  function end(member: Member, ending: Ending, failures: number): void {
+    const { number, process } = member;
+    if (members.get(member) === false) failedStarts += 1;
+    members.delete(member);
+    left(member);
+    const isWell = ending.code === 0;
+    if (phase === "starting") {
+      fail(new WorkerFailed(number, ending));
+      return;
+    }
+    const line = { event: "worker_ended", worker: number, pid: process.pid, ...ending };
+    if (!isWell) log.error(line, "a worker ended that should not have");
+    if (phase === "stopping") {
+      allWell &&= isWell;
+      return;
+    }
+    if (isWell) log.info(line);
+    if (![...members.values()].includes(true) && failedStarts >= size) fail(new WorkerFailed(number, ending));
+    else replace(number, isWell ? 0 : failures);
+  }
+
+  function replace(number: number, failures: number): void {
+    const waitMs = failures === 0 ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
+    const timer = setTimeout(() => {
+      waits.delete(timer);
+      void begin(number, false, failures + 1).then(() => log.info({ event: "worker_replaced", worker: number }));
+    }, waitMs);
+    waits.add(timer);
+  }
+
+  function kill(): void {
+    for (const { process } of members.keys()) process.kill();
+  }
+
+  return {
+    lost,
+    kill,
+    async start() {
+      const others = Array.from({ length: size - 1 }, (_, index) => index + 2);
+      await Promise.race([begin(1, true, 0), lost]);
+      await Promise.race([Promise.all(others.map((number) => begin(number, false, 0))), lost]);
+      phase = "serving";
+    },
+    async stop() {
+      phase = "stopping";
+      for (const timer of waits) clearTimeout(timer);
+      waits.clear();
+      const left = [...members.keys()];
+      for (const { process } of left) process.tell({ kind: "stop" });
+      const timer = setTimeout(
+        () => {
+          log.error({ event: "workers_cut_off" }, "workers did not stop in time");
+          kill();
+        },
+        shutdownDelayMs + LIMITS.shutdownMs + STOP_MARGIN_MS,
+      );
+      await Promise.all(left.map(({ process }) => process.ended));
+      clearTimeout(timer);
+      return allWell;
+    },
+  };
+}
