@@ -12,6 +12,8 @@ export type Options = {
   /** Not everybody takes part: then only they are measured, and nothing beside. */
   readonly isPartial: boolean;
   readonly contestants: readonly Contestant[];
+  /** Whether one process is compared with two workers. */
+  readonly findsWorkers: boolean;
   readonly warmUp: WarmUp;
   /** The rounds, once everybody is ready; that took so many milliseconds. */
   readonly schedule: (elapsedMs: number) => Schedule;
@@ -24,6 +26,8 @@ const REST_MS = 7_000;
 /** What a window takes beside its time: tokens are made, the last answers come in. */
 const BESIDE_MS = 80;
 const MANY = 8;
+/** What is no contestant, and can be named like one. */
+const WORKERS = "workers";
 
 /** Reads the command line. @throws Error for what it does not know. */
 export function readOptions(args: readonly string[]): Options {
@@ -37,10 +41,9 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const names = values.only.split(",").filter((name) => name !== "");
-  const unknown = names.filter((name) => !CONTESTANTS.some((contestant) => contestant.name === name));
-  if (unknown.length > 0) {
-    throw new Error(`there is no ${unknown.join(", ")}; there are ${CONTESTANTS.map(({ name }) => name).join(", ")}`);
-  }
+  const known = [...CONTESTANTS.map(({ name }) => name), WORKERS];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; there are ${known.join(", ")}`);
   const contestants = CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name));
   const concurrency = Number(values.concurrency);
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new Error("--concurrency takes a number above 0");
@@ -51,6 +54,7 @@ export function readOptions(args: readonly string[]): Options {
     mustReach: values.assert,
     isPartial: names.length > 0,
     contestants,
+    findsWorkers: names.includes(WORKERS) || (names.length === 0 && !isQuick),
     warmUp: { window: { ...window, warmMs: 0, measureMs: 300 }, calls: 6000, patienceMs: isQuick ? 1000 : 4000 },
     schedule: (elapsedMs) => (isQuick ? asMuchAsFits(window, contestants, elapsedMs) : { rounds: 7, window }),
   };

@@ -6,6 +6,7 @@ import { findRatios } from "./findings/ratios.ts";
 import { findLoadedMemory, findStarts } from "./findings/starts.ts";
 import { findStorm } from "./findings/storm.ts";
 import { findVerifierSpeed } from "./findings/verifier-speed.ts";
+import { findWorkers } from "./findings/workers.ts";
 import { installPeers } from "./install-peers.ts";
 import { type Options, readOptions } from "./options.ts";
 import { machine, writeReport } from "./report.ts";
@@ -26,10 +27,10 @@ const world = await createWorld({ users: 1000, revoked: 0 });
 try {
   const entered = await enterAll(world, contestants, warmUp);
   const schedule = options.schedule(performance.now() - beganAt);
-  tell(`measuring, ${schedule.rounds} rounds of ${contestants.length}`);
+  if (contestants.length > 0) tell(`measuring, ${schedule.rounds} rounds of ${contestants.length}`);
   const results = await runRounds(entered, schedule);
   const loaded = findLoadedMemory(world);
-  say(resultTable(results));
+  if (contestants.length > 0) say(resultTable(results));
   const parts = [{ schedule, results }];
   const measured = findRatios(results, entered, schedule);
   if (!options.isPartial) measured.push(...(await findStarts(world)), loaded);
@@ -43,6 +44,10 @@ try {
     }
     tell("checks in a storm of logins; a million users");
     measured.push(...(await findStorm(world, results)), ...(await findFullness(world, schedule)));
+  }
+  if (options.findsWorkers) {
+    tell("checks by two workers");
+    measured.push(...(await findWorkers(world, schedule)));
   }
   const findings = options.mustReach ? await measuredAgain(measured) : measured;
   say(findingTable(findings));

@@ -1,5 +1,5 @@
 /**
- * The CPU time of another process, all of its threads together. Read from outside
+ * The CPU time of another process, all of its threads together, and of processes that it has started. Read from outside
  * and in the same way for every contestant, so that nobody reports on itself.
  */
 import { execFileSync } from "node:child_process";
@@ -7,6 +7,20 @@ import { readdirSync, readFileSync } from "node:fs";
 
 /** Ticks a second in `/proc/<pid>/stat`: the same on every Linux that Node runs on. */
 const TICKS = 100;
+
+/** Seconds of CPU that a server has used since it began: its process and those below it. @throws Error if there is no such process. */
+export function cpuSecondsOfAll(pid: number): number {
+  return [pid, ...childrenOf(pid)].reduce((sum, one) => sum + cpuSeconds(one), 0);
+}
+
+/** The processes that this one has started, and that still run. */
+export function childrenOf(pid: number): readonly number[] {
+  if (process.platform === "linux") return numbersIn(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8"));
+  const all = execFileSync("ps", ["-A", "-o", "ppid=,pid="], { encoding: "utf8" }).split("\n").map(numbersIn);
+  return all.flatMap(([parent, child]) => (parent === pid && child !== undefined ? [child] : []));
+}
+
+const numbersIn = (text: string) => text.trim().split(/\s+/).filter(Boolean).map(Number);
 
 /** Seconds of CPU that the process has used since it began. @throws Error if there is no such process. */
 export function cpuSeconds(pid: number): number {

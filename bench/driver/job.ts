@@ -2,7 +2,7 @@
 
 /** Whom to call, and what to say. */
 export type Target = {
-  /** The server's process, whose CPU time counts. */
+  /** The server's process, whose CPU time counts, with that of those below it. */
   readonly pid: number;
   readonly port: number;
   /** `h2`: HTTP/2 with prior knowledge. `h1`: HTTP/1.1, kept alive. */
@@ -44,7 +44,7 @@ export type Sample = {
   /** Calls that were answered well. There are no others: a bad answer ends the run. */
   readonly calls: number;
   readonly seconds: number;
-  /** Of the server process. */
+  /** Of all processes of the server. */
   readonly cpuSeconds: number;
   /** Times from request to answer, in milliseconds; 0 where nobody asked from outside. */
   readonly p50: number;

@@ -1,5 +1,5 @@
 /** Counts answers, from one to another, with the server's CPU time between the two. */
-import { cpuSeconds } from "./cpu-time.ts";
+import { cpuSecondsOfAll } from "./cpu-time.ts";
 import type { Sample } from "./job.ts";
 
 /** Counts answers between two of them. */
@@ -10,14 +10,14 @@ export type Recorder = {
   readonly sample: () => Sample;
 };
 
-/** A {@link Recorder} whose window is for the process `pid`; times are milliseconds. */
+/** A {@link Recorder} whose window is for the process `pid` and those below it; times are milliseconds. */
 export function createRecorder(pid: number, warmMs: number, measureMs: number): Recorder {
   const beganAt = performance.now();
   const elapsed: number[] = [];
   let start: { readonly at: number; readonly cpu: number } | null = null;
   let end: { readonly at: number; readonly cpu: number } | null = null;
 
-  const mark = () => ({ at: performance.now(), cpu: cpuSeconds(pid) });
+  const mark = () => ({ at: performance.now(), cpu: cpuSecondsOfAll(pid) });
 
   return {
     note(elapsedMs) {

@@ -15,8 +15,8 @@ type Member = { readonly run: () => Promise<void>; readonly settle: (failure: Er
 const MAX_WAITING = 10_000;
 /** Writes that share a commit, so that no group holds up the event loop for long. */
 const MAX_GROUP = 64;
-/** How long to wait between tries while another process holds the write lock, in milliseconds. */
-const LOCK_RETRY_MS = 10;
+/** How long to wait between tries while another process holds the write lock, in milliseconds: about as long as a commit takes. */
+const LOCK_RETRY_MS = 2;
 
 /** Runs writes in groups on one connection that nobody else writes through. */
 export type GroupCommit = {
@@ -100,12 +100,13 @@ async function commitGroup(
 
 /** Takes the write lock, waiting between tries rather than inside SQLite, where the event loop would stand still. */
 async function beginImmediate(connection: Connection, patienceMs: number): Promise<void> {
-  for (let waited = 0; ; waited += LOCK_RETRY_MS) {
+  const until = performance.now() + patienceMs;
+  for (;;) {
     try {
       connection.exec("begin immediate");
       return;
     } catch (error) {
-      if (!isSqliteError(error, /^SQLITE_BUSY/) || waited >= patienceMs) throw error;
+      if (!isSqliteError(error, /^SQLITE_BUSY/) || performance.now() >= until) throw error;
       await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
     }
   }
