@@ -10,9 +10,11 @@ export async function serveWithWorkers({ config, log }: Context): Promise<void> 
   const startWorker = createStartWorker(programOf(process.argv));
   const supervisor = createSupervisor({ config, log, startWorker, hashPermits: hashPermitsOf(config) });
   try {
+    await supervisor.start();
+    const stopped = stopOnSignal(supervisor);
     const { url } = await supervisor.listen();
     say(`sallyport listening on ${url}`);
-    const allWell = await Promise.race([stopOnSignal(supervisor), supervisor.lost]);
+    const allWell = await Promise.race([stopped, supervisor.lost]);
     if (!allWell) process.exitCode = 1;
   } catch (error) {
     supervisor.kill();

@@ -24,7 +24,9 @@ import type { StartWorker } from "./worker-process.ts";
 
 /** A service of several processes. */
 export type Supervisor = {
-  /** Starts the workers, and to listen; where. @throws WorkerFailed, or what the system says of the address. */
+  /** Starts the workers. @throws WorkerFailed */
+  readonly start: () => Promise<void>;
+  /** Begins to listen; where. @throws what the system says of the address. */
   readonly listen: () => Promise<{ readonly url: string }>;
   /** Stops all in good order; whether all ended as they should. Calling it again yields the same promise. */
   readonly close: () => Promise<boolean>;
@@ -137,8 +139,8 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
   }
 
   return {
+    start: crew.start,
     async listen() {
-      await crew.start();
       const metricsUrl = await metricsPort?.listen();
       if (metricsUrl !== undefined) log.info({ event: "metrics_listening", url: metricsUrl });
       const taken = await listen(server, { host, port }, log);
