@@ -1,7 +1,7 @@
 /** Starts of several processes that fail: told once, as a single process would tell it. */
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
 import { workOn } from "../support/folder.ts";
 import { scrape } from "../support/metrics.ts";
@@ -81,6 +81,7 @@ describe("Several processes that cannot start", () => {
 describe("Metrics of several processes", () => {
   it("are on one address, which only the supervisor has, and are those of all", async () => {
     const { server, remove } = await startWorkers("SQLite", { SALLYPORT_METRICS_ADDRESS: "127.0.0.1:0" });
+    onTestFinished(remove);
     const lines = [await openLine(server), await openLine(server)];
     const told = linesOf(server).filter(({ event }) => event === "metrics_listening");
     expect(told).toHaveLength(1);
@@ -101,13 +102,13 @@ describe("Metrics of several processes", () => {
     expect(figures.seriesOf("sallyport_build_info")).toHaveLength(1);
     expect(figures.value(figures.seriesOf("sallyport_build_info")[0] ?? "")).toBe(1);
     for (const { close } of lines) close();
-    await remove();
   });
 });
 
 describe("A service with the default of one", () => {
   it("is one process, whose log tells of no worker", async () => {
     const server = await startServerProcess({ SALLYPORT_DATA_DIR: folder });
+    onTestFinished(() => void server.process.kill("SIGKILL"));
     expect(childrenOf(server.process.pid)).toEqual([]);
     await fetch(`${server.url}/healthz`);
     expect(await server.end("SIGTERM")).toEqual({ code: 0, signal: null });
