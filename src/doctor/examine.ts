@@ -2,6 +2,7 @@
  * The doctor: looks at everything that a start depends on, one thing after another,
  * and changes nothing. What it finds wrong it says how to mend.
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -15,6 +16,7 @@ import { type Finding, fine } from "./finding.ts";
 import { examineMetricsAddress, examinePort } from "./port.ts";
 import { examineServer, examineServerClock, examineServerFault } from "./server.ts";
 import { examineTls } from "./tls.ts";
+import { examineWorkers } from "./workers.ts";
 
 type Patient = {
   readonly config: Config;
@@ -28,6 +30,7 @@ type Patient = {
 export async function* examine(patient: Patient): AsyncGenerator<readonly [string, Finding]> {
   const { config, clock } = patient;
   yield ["node", fine(`Node ${process.versions.node}`)];
+  if (config.workers > 1) yield ["workers", examineWorkers(config.workers, availableParallelism())];
   yield* config.database === null ? examineFiles(patient) : examineServers(patient, config.database);
   for (const finding of await examineTls(config.tls, clock.now())) yield ["tls", finding];
   yield ["port", await examinePort({ host: config.host, port: config.port, isTls: config.tls !== null })];
@@ -59,7 +62,8 @@ async function* examineServers(
   const { inspectServer } = await import("../store/postgres/inspect-server.ts");
   try {
     const report = await inspectServer(parseAddress(url), clock);
-    yield ["database", examineServer(report, maxConnections)];
+    // Each process may take its connections, and one more for hints.
+    yield ["database", examineServer(report, config.workers * (maxConnections + 1))];
     yield ["schema", database.examineSchema(migrationsLeft(report.applied))];
     yield ["issuer", database.examineIssuer(report, config.issuer)];
     const source = { stated: config.masterKeys, dataDir: config.dataDir, random };

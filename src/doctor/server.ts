@@ -12,7 +12,7 @@ export function examineServerFault(error: unknown): Finding {
   throw error;
 }
 
-/** Whether the server takes writes, keeps what it acknowledges, and has room for our connections. */
+/** Whether the server takes writes, keeps what it acknowledges, and has room for the connections that are wanted. */
 export function examineServer(report: ServerReport, wanted: number): Finding {
   const { name, version, isStandby, isDurable, isEncrypted, maxConnections } = report;
   if (isStandby) return wrong(`${name} follows another server, and takes no writes`, "name the primary");
@@ -22,10 +22,10 @@ export function examineServer(report: ServerReport, wanted: number): Finding {
       "set both to on there, or lose changes with the power",
     );
   }
-  if (maxConnections <= wanted) {
+  if (maxConnections < wanted) {
     return wrong(
-      `${name} allows ${maxConnections} connections, and this instance alone may take ${wanted + 1}`,
-      "raise max_connections there, or lower SALLYPORT_DATABASE_CONNECTIONS",
+      `${name} allows ${maxConnections} connections, and this instance alone may take ${wanted}`,
+      "raise max_connections there, or lower SALLYPORT_DATABASE_CONNECTIONS, which each worker may take",
     );
   }
   return fine(`${name} is PostgreSQL ${version}, ${isEncrypted ? "by TLS" : "in cleartext"}`);

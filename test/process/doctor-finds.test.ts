@@ -2,14 +2,18 @@
 import { once } from "node:events";
 import { chmodSync, mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readConfig } from "../../src/config.ts";
 import { databaseFile } from "../../src/database.ts";
 import { examineLibrary } from "../../src/doctor/database.ts";
 import { examine } from "../../src/doctor/examine.ts";
+import { examineServer } from "../../src/doctor/server.ts";
+import { examineWorkers } from "../../src/doctor/workers.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { systemRandom } from "../../src/lib/random.ts";
+import type { ServerReport } from "../../src/store/postgres/inspect-server.ts";
 import { TEST_SETTINGS, temporaryFolder } from "../support/app.ts";
 import { AS_MORTAL } from "../support/bad-start.ts";
 import {
@@ -241,5 +245,41 @@ describe("Of the metrics' address the doctor says", () => {
     const [, address = ""] = /"url":"http:\/\/([\d.:]+)\/metrics"/.exec(server.output().stderr) ?? [];
     expect(await at(address)).toEqual([`a Sallyport listens on ${address}`]);
     await server.end("SIGTERM");
+  });
+});
+
+describe("Of the workers the doctor says", () => {
+  const cores = availableParallelism();
+
+  it("nothing if there is one process, and how many cores there are for more", async () => {
+    expect(await findings("workers")).toEqual([]);
+    expect(examineWorkers(2, 4)).toEqual({ found: "2 on 4 cores", mend: null });
+    expect(examineWorkers(2, 2)).toEqual({ found: "2 on 2 cores", mend: null });
+  });
+
+  it("that there are more than cores", async () => {
+    expect(await findings("workers", { SALLYPORT_WORKERS: String(cores + 1) })).toEqual([
+      expect.stringMatching(`^WRONG ${cores + 1} on ${cores} cores?: .* → set SALLYPORT_WORKERS to ${cores} at most$`),
+    ]);
+  });
+
+  it("that PostgreSQL has no room for the connections of all", () => {
+    const report: ServerReport = {
+      name: "db:5432/auth",
+      version: "18.1",
+      isEncrypted: true,
+      isStandby: false,
+      isDurable: true,
+      aheadMs: 0,
+      maxConnections: 22,
+      applied: [],
+      issuer: null,
+      jwes: [],
+    };
+    expect(examineServer(report, 22).mend).toBeNull();
+    expect(examineServer(report, 23)).toMatchObject({
+      found: "db:5432/auth allows 22 connections, and this instance alone may take 23",
+      mend: expect.stringContaining("lower SALLYPORT_DATABASE_CONNECTIONS"),
+    });
   });
 });

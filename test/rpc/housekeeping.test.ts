@@ -190,6 +190,26 @@ describe("A key", () => {
   });
 });
 
+describe("Housekeeping in a worker that leaves the deleting to another", () => {
+  it("deletes nothing, and writes what it has noted", async () => {
+    await app.beside(({ services }) => services.create("orders", [], null));
+    await ada.auth.logout({ refreshToken: ada.tokens.refreshToken });
+    app.clock.advance(IDLE_MS + 90 * DAY);
+    const [sessions, entries] = [await sessionIds(), await countEntries()];
+    const [service] = await read((db) => db.selectFrom("services").select("id").execute());
+    await app.beside(async ({ store, serviceUse }) => {
+      serviceUse.note(service?.id ?? "");
+      await createHousekeeping({ store, serviceUse, log: createLog({ level: "silent" }), sweeps: false }).tidy();
+    });
+    expect([await sessionIds(), await countEntries()]).toEqual([sessions, entries]);
+    expect(sessions).toHaveLength(1);
+    const uses = await read((db) => db.selectFrom("services").select("last_used_at").execute());
+    expect(uses).toEqual([{ last_used_at: app.clock.now() }]);
+    await tidy();
+    expect(await sessionIds()).toEqual([]);
+  });
+});
+
 describe("An audit event", () => {
   it("is kept for ninety days, to the millisecond, whatever becomes of those whom it names", async () => {
     const now = app.clock.now();

@@ -72,4 +72,18 @@ describe("The line of a call", () => {
     createLog({ level: "warn", destination: { write: (line) => void said.push(line) } }).frequent({ event: "request" });
     expect(said).toEqual([]);
   });
+
+  it.each([true, false])(
+    "tells of the worker, where there are several, as any other line does (terminal: %s)",
+    (isTerminal) => {
+      const said: string[] = [];
+      const destination = { write: (line: string) => void said.push(line) };
+      const log = createLog({ level: "info", worker: 7, isTerminal, destination });
+      log.frequent({ event: "request" });
+      log.info({ event: "request" });
+      const [frequent, info] = said.map((line) => line.replace(/"time":"[^"]+"|\[[\d:.]+\]/, ""));
+      expect(frequent).toBe(info);
+      expect(withoutColours(info ?? "").text).toMatch(/"?worker"?: ?7/);
+    },
+  );
 });
