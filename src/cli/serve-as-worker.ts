@@ -4,15 +4,8 @@ import { CommandFault } from "./command-fault.ts";
 import { readContext } from "./context.ts";
 import { openBeside, openService } from "./open-service.ts";
 
-/** Which worker this is. */
-type Place = {
-  readonly number: number;
-  /** Whether it makes what is not there yet, before any other starts. */
-  readonly isFirst: boolean;
-};
-
-/** The service in one of several processes, until the supervisor that started it says so, or is gone. */
-export async function serveAsWorker({ number, isFirst }: Place): Promise<void> {
+/** The service in worker `number` of several processes, until the supervisor that started it says so, or is gone. */
+export async function serveAsWorker(number: number): Promise<void> {
   if (process.send === undefined)
     throw new CommandFault(2, "--worker is for processes that a supervisor starts; set SALLYPORT_WORKERS instead");
   const context = readContext({ worker: number });
@@ -32,6 +25,7 @@ export async function serveAsWorker({ number, isFirst }: Place): Promise<void> {
   // A terminal, or whoever stops a group of processes, tells each. The second signal is for the supervisor to heed.
   process.on("SIGTERM", () => stop()).on("SIGINT", () => stop());
   try {
+    const { isFirst } = await link.mayOpen;
     const open = isFirst ? openService : openBeside;
     const app = await open(context, { ...link, sweeps: number === 1 });
     await app.listen();

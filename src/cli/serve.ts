@@ -13,7 +13,6 @@ export function addServeCommand(program: Command, options: { readonly isDefault:
     .command("serve", options)
     .description("serve the contract on one port until SIGTERM; makes the database and its keys where there are none")
     .addOption(new Option("--worker <number>", "told to a worker by its supervisor").argParser(Number).hideHelp())
-    .addOption(new Option("--first", "told to the worker that prepares the database").hideHelp())
     .addHelpText(
       "after",
       examples(
@@ -26,8 +25,8 @@ export function addServeCommand(program: Command, options: { readonly isDefault:
     .action(serve);
 }
 
-async function serve({ worker, first = false }: { readonly worker?: number; readonly first?: boolean }): Promise<void> {
-  if (worker !== undefined) return serveAsWorker({ number: worker, isFirst: first });
+async function serve({ worker }: { readonly worker?: number }): Promise<void> {
+  if (worker !== undefined) return serveAsWorker(worker);
   const context = readContext();
   if (context.config.workers > 1) return serveWithWorkers(context);
   const app = await openService(context);

@@ -12,7 +12,7 @@ export type Member = { readonly number: number; readonly process: WorkerProcess 
 
 /** All workers. */
 export type Crew = {
-  /** Starts every worker; the first one by itself, since it makes what is not there yet. @throws WorkerFailed */
+  /** Starts every worker; the first opens the database alone, since it makes what is not there yet. @throws WorkerFailed */
   readonly start: () => Promise<void>;
   /** Stops every worker in good order, or by force if that takes too long; whether all ended as they should. */
   readonly stop: () => Promise<boolean>;
@@ -33,6 +33,9 @@ export class WorkerFailed extends Error {
     this.code = code === 0 ? null : code;
   }
 }
+
+/** A worker that was started; resolves once it is ready. */
+type Start = { readonly open: (isFirst: boolean) => Promise<void> };
 
 type CrewDeps = {
   readonly size: number;
@@ -74,23 +77,31 @@ export function createCrew(deps: CrewDeps): Crew {
   // Whoever wants to know waits for it; nobody has to.
   lost.catch(() => {});
 
-  /** Starts the worker of a number; resolves once it is ready. `failures`: how often it died lately. */
-  function begin(number: number, isFirst: boolean, failures: number): Promise<void> {
+  /** Starts the worker of a number, which waits to be told to open the database. `failures`: how often it died lately. */
+  function begin(number: number, failures: number): Start {
     const beganAt = tick();
-    return new Promise((resolve) => {
-      const child = startWorker(number, isFirst, (message) => {
-        if (message.kind === "taking") {
-          members.set(member, true);
-          failedStarts = 0;
-          resolve();
-        }
-        heard(member, message);
-      });
-      const member: Member = { number, process: child };
-      members.set(member, false);
-      joined(member);
-      void child.ended.then((ending) => end(member, ending, tick() - beganAt > STEADY_MS ? 0 : failures));
+    let becomeReady = () => {};
+    const ready = new Promise<void>((resolve) => {
+      becomeReady = resolve;
     });
+    const child = startWorker(number, (message) => {
+      if (message.kind === "taking") {
+        members.set(member, true);
+        failedStarts = 0;
+        becomeReady();
+      }
+      heard(member, message);
+    });
+    const member: Member = { number, process: child };
+    members.set(member, false);
+    joined(member);
+    void child.ended.then((ending) => end(member, ending, tick() - beganAt > STEADY_MS ? 0 : failures));
+    return {
+      async open(isFirst) {
+        child.tell({ kind: "open", isFirst });
+        await ready;
+      },
+    };
   }
 
   function end(member: Member, ending: Ending, failures: number): void {
@@ -118,7 +129,8 @@ export function createCrew(deps: CrewDeps): Crew {
     const waitMs = failures === 0 ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
     const timer = setTimeout(() => {
       waits.delete(timer);
-      void begin(number, false, failures + 1).then(() => log.info({ event: "worker_replaced", worker: number }));
+      const { open } = begin(number, failures + 1);
+      void open(false).then(() => log.info({ event: "worker_replaced", worker: number }));
     }, waitMs);
     waits.add(timer);
   }
@@ -131,9 +143,9 @@ export function createCrew(deps: CrewDeps): Crew {
     lost,
     kill,
     async start() {
-      const others = Array.from({ length: size - 1 }, (_, index) => index + 2);
-      await Promise.race([begin(1, true, 0), lost]);
-      await Promise.race([Promise.all(others.map((number) => begin(number, false, 0))), lost]);
+      const [first, ...others] = Array.from({ length: size }, (_, index) => begin(index + 1, 0));
+      await Promise.race([first?.open(true), lost]);
+      await Promise.race([Promise.all(others.map(({ open }) => open(false))), lost]);
       phase = "serving";
     },
     async stop() {

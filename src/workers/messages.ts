@@ -4,6 +4,8 @@ import { z } from "zod";
 const figures = z.array(z.custom<object>((value) => typeof value === "object" && value !== null));
 
 const toWorker = z.discriminatedUnion("kind", [
+  /** The database may be opened now; `isFirst`: and must be made or mended, since nobody else has it open. */
+  z.object({ kind: z.literal("open"), isFirst: z.boolean() }),
   /** Comes with the connection. */
   z.object({ kind: z.literal("connection"), id: z.number() }),
   /** The port is open: clients may be connecting from now on. */

@@ -12,6 +12,8 @@ export type Channel = Pick<NodeJS.Process, "send" | "on" | "disconnect" | "conne
 
 /** A worker's side of what ties it to the supervisor. */
 export type WorkerLink = {
+  /** Resolves when the database may be opened; `isFirst`: by this one before all others. */
+  readonly mayOpen: Promise<{ readonly isFirst: boolean }>;
   readonly intake: Intake;
   readonly hashPermits: SharedPermits;
   /** The metrics of all workers together. */
@@ -41,6 +43,10 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
   let lastId = 0;
   let readFigures: () => Promise<Figures> = async () => [];
   let hasEnded = false;
+  let open: (how: { readonly isFirst: boolean }) => void = () => {};
+  const mayOpen = new Promise<{ readonly isFirst: boolean }>((resolve) => {
+    open = resolve;
+  });
 
   function tell(message: ToSupervisor): void {
     // Whoever cannot be told is gone, and that ends this process anyway.
@@ -56,6 +62,9 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
 
   function obey(message: ToWorker, handle: unknown): void {
     switch (message.kind) {
+      case "open":
+        open(message);
+        break;
       case "connection":
         connections.hand(message.id, handle instanceof Socket ? handle : null);
         break;
@@ -96,6 +105,7 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
     if (!hasEnded) onOrphaned();
   });
   return {
+    mayOpen,
     intake: connections,
     hashPermits: permits,
     allFigures: { read: readAll },

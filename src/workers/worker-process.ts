@@ -18,12 +18,12 @@ export type WorkerProcess = {
 };
 
 /** Starts a worker; `hear` is called with whatever it tells. */
-export type StartWorker = (number: number, isFirst: boolean, hear: (message: ToSupervisor) => void) => WorkerProcess;
+export type StartWorker = (number: number, hear: (message: ToSupervisor) => void) => WorkerProcess;
 
 /** Starts workers by the program that this process was started by, with what Node was told for it. */
 export function createStartWorker(program: string): StartWorker {
-  return function startWorker(number, isFirst, hear) {
-    const args = ["serve", "--worker", String(number), ...(isFirst ? ["--first"] : [])];
+  return function startWorker(number, hear) {
+    const args = ["serve", "--worker", String(number)];
     const child = fork(program, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     const ended = new Promise<Ending>((resolve) => {
       // Not `exit`: what it told last may still be on its way then.

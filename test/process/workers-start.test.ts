@@ -1,6 +1,7 @@
 /** Starts of several processes that fail: told once, as a single process would tell it. */
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
 import { workOn } from "../support/folder.ts";
@@ -102,6 +103,12 @@ describe("Metrics of several processes", () => {
     expect(figures.seriesOf("sallyport_build_info")).toHaveLength(1);
     expect(figures.value(figures.seriesOf("sallyport_build_info")[0] ?? "")).toBe(1);
     for (const { close } of lines) close();
+    const page = readFileSync(join(import.meta.dirname, "../../docs/operations.md"), "utf8");
+    const named = (from: string, to: string) =>
+      [...page.slice(page.indexOf(from), page.indexOf(to)).matchAll(/^\| `(\w+)/gm)].map(([, name]) => name);
+    const there = [...figures.text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
+    const documented = [...named("## Workers", "## Health states"), ...named("## Metrics", "## Traces")];
+    expect(there.sort()).toEqual(documented.sort());
   });
 });
 

@@ -8,7 +8,6 @@ import type { Ending, WorkerProcess } from "../../src/workers/worker-process.ts"
 /** A process that does nothing but what the test has it do. */
 type Puppet = {
   readonly number: number;
-  readonly isFirst: boolean;
   readonly told: string[];
   readonly isKilled: () => boolean;
   readonly ready: () => void;
@@ -42,7 +41,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-function startWorker(number: number, isFirst: boolean, hear: (message: ToSupervisor) => void): WorkerProcess {
+function startWorker(number: number, hear: (message: ToSupervisor) => void): WorkerProcess {
   const told: string[] = [];
   let isKilled = false;
   let end: (ending: Ending) => void = () => {};
@@ -51,7 +50,6 @@ function startWorker(number: number, isFirst: boolean, hear: (message: ToSupervi
   });
   puppets.push({
     number,
-    isFirst,
     told,
     isKilled: () => isKilled,
     ready: () => hear({ kind: "taking" }),
@@ -62,7 +60,8 @@ function startWorker(number: number, isFirst: boolean, hear: (message: ToSupervi
   });
   return {
     pid: number,
-    tell: ({ kind }: ToWorker) => void told.push(kind),
+    tell: (message: ToWorker) =>
+      void told.push(message.kind === "open" && message.isFirst ? "open first" : message.kind),
     hand: () => {},
     kill() {
       isKilled = true;
@@ -93,16 +92,16 @@ async function serve(): Promise<void> {
 }
 
 describe("Workers", () => {
-  it("start one by itself, which prepares what is not there, and then the others", async () => {
+  it("are started at once; one of them opens the database first, and the others when it is ready", async () => {
     const started = crew.start();
     await pass(10_000);
-    expect(puppets.map(({ number, isFirst }) => [number, isFirst])).toEqual([[1, true]]);
+    expect(puppets.map(({ number, told }) => [number, told])).toEqual([
+      [1, ["open first"]],
+      [2, []],
+    ]);
     puppet(0).ready();
     await pass(0);
-    expect(puppets.map(({ number, isFirst }) => [number, isFirst])).toEqual([
-      [1, true],
-      [2, false],
-    ]);
+    expect(puppet(1).told).toEqual(["open"]);
     puppet(1).ready();
     await started;
   });
@@ -118,7 +117,7 @@ describe("Workers", () => {
     await puppet(index).end({ code: 2 });
     await failed;
     await pass(60_000);
-    expect(puppets).toHaveLength(index + 1);
+    expect(puppets).toHaveLength(2);
   });
 
   it("that are ended from outside before they serve say by what", async () => {
@@ -138,7 +137,7 @@ describe("Workers", () => {
       }
       await pass(1);
       expect(puppets).toHaveLength(before + 1);
-      expect(puppet(-1)).toMatchObject({ number: 2, isFirst: false });
+      expect(puppet(-1)).toMatchObject({ number: 2, told: ["open"] });
       puppet(-1).ready();
       await pass(0);
     }
@@ -183,7 +182,10 @@ describe("Workers", () => {
   it("are all told to stop, and not replaced as they end", async () => {
     await serve();
     const stopped = crew.stop();
-    expect(puppets.map(({ told }) => told)).toEqual([["stop"], ["stop"]]);
+    expect(puppets.map(({ told }) => told)).toEqual([
+      ["open first", "stop"],
+      ["open", "stop"],
+    ]);
     await puppet(0).end({ code: 0 });
     await puppet(1).end({ code: 0 });
     expect(await stopped).toBe(true);
