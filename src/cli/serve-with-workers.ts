@@ -17,7 +17,6 @@ export async function serveWithWorkers({ config, log }: Context): Promise<void> 
     const allWell = await Promise.race([stopped, supervisor.lost]);
     if (!allWell) process.exitCode = 1;
   } catch (error) {
-    supervisor.kill();
     await supervisor.close();
     if (!(error instanceof WorkerFailed) || error.code === null) throw explainListening(error, config);
     // It has said why.

@@ -29,7 +29,8 @@ export class WorkerFailed extends Error {
   readonly code: number | null;
 
   constructor(number: number, { code, signal }: Ending) {
-    super(`worker ${number} was ended before it could serve (${signal ?? `exit code ${code}`})`);
+    const how = code === null ? (signal ?? "the system could not start it") : `exit code ${code}`;
+    super(`worker ${number} ended before it could serve (${how})`);
     this.code = code === 0 ? null : code;
   }
 }

@@ -1,6 +1,5 @@
 /** The connections of one worker: handed over by the supervisor, which has the port. */
 import type { Socket } from "node:net";
-import { BOUNDS } from "../server/bounds.ts";
 import type { Intake } from "../server/intake.ts";
 import type { ToSupervisor } from "./messages.ts";
 
@@ -53,7 +52,7 @@ export function createHandedConnections(port: number, tell: (message: ToSupervis
       isPortOpen = true;
     },
     hand(id, socket) {
-      if (take === null || sockets.size >= BOUNDS.connections) {
+      if (take === null) {
         // Before a byte of it is read: that happens in a later turn of the event loop.
         socket?.destroy();
         tell({ kind: "declined", id });

@@ -44,8 +44,8 @@ type Place = {
 /** Connections that wait for a worker; more are closed. */
 const MAX_WAITING = 1_000;
 
-/** A handout without workers. */
-export function createHandout(): Handout {
+/** A handout without workers, each of which may have so many connections; more are closed. */
+export function createHandout(mostEach: number): Handout {
   /** In the order in which they were handed something last, so that equals take turns. */
   const places = new Set<Place>();
   /** Who has declined it. */
@@ -57,7 +57,7 @@ export function createHandout(): Handout {
   function give(socket: Socket): void {
     const others = declinedBy.get(socket);
     const place = leastLoaded([...places].filter((one) => others?.has(one) !== true));
-    if (place !== null) handTo(place, socket);
+    if (place !== null && place.load < mostEach) handTo(place, socket);
     else if (isClosed || places.size > 0 || waiting.length >= MAX_WAITING) socket.destroy();
     else waiting.push(socket);
   }

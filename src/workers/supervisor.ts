@@ -11,6 +11,7 @@
 import { Registry } from "prom-client";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
+import { BOUNDS } from "../server/bounds.ts";
 import { createPortForOthers, listen, urlOf } from "../server/intake.ts";
 import { createMetricsListener } from "../telemetry/metrics-listener.ts";
 import { addProcessGauges } from "../telemetry/process-gauges.ts";
@@ -48,7 +49,7 @@ type SupervisorDeps = {
 export function createSupervisor({ config, log, startWorker, hashPermits }: SupervisorDeps): Supervisor {
   const { host, port, workers, tls, metricsAddress, shutdownDelayMs } = config;
   const server = createPortForOthers();
-  const handout = createHandout();
+  const handout = createHandout(BOUNDS.connections);
   server.on("connection", handout.give);
   const broker = createPermitBroker<Member>(hashPermits, ({ process }) => process.tell({ kind: "permit" }));
   const registry = new Registry();

@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import type { Socket } from "node:net";
 import { readToSupervisor, type ToSupervisor, type ToWorker } from "./messages.ts";
 
-/** How a process ended. */
+/** How a process ended; both are `null` if it could not be started. */
 export type Ending = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 /** A process that was started. */
@@ -28,9 +28,8 @@ export function createStartWorker(program: string): StartWorker {
     const ended = new Promise<Ending>((resolve) => {
       // Not `exit`: what it told last may still be on its way then.
       child.once("close", (code, signal) => resolve({ code, signal }));
-      // It could not be started, or told something: the former shows by its end, the latter by what it does not do.
       child.on("error", () => {
-        if (child.pid === undefined) resolve({ code: 1, signal: null });
+        if (child.pid === undefined) resolve({ code: null, signal: null });
       });
     });
     child.on("message", (message) => hear(readToSupervisor(message)));

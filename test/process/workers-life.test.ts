@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { scrape } from "../support/metrics.ts";
 import { passwordOf } from "../support/people.ts";
+import { refusalOf } from "../support/refusals.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { childrenOf, linesOf, openLine, runs, startWorkers, type Workers } from "../support/worker-processes.ts";
 
@@ -132,6 +133,38 @@ describe("A service of several processes that is told to stop", () => {
     await eventually(() => logged(server, "stopping")).toHaveLength(2);
     expect(await server.end("SIGTERM")).toEqual({ code: 1, signal: null });
     await eventually(() => pids.filter(runs)).toEqual([]);
+  });
+});
+
+describe("Password hashes of several workers", () => {
+  it("are no more at once than those of one process, and no more wait for their turn", async () => {
+    const slow = { SALLYPORT_ARGON2_MEMORY_KIB: "16384", SALLYPORT_ARGON2_PASSES: "4" };
+    const server = await start({ SALLYPORT_METRICS: "on", SALLYPORT_HASH_PERMITS: "1", ...slow });
+    const lines = [await openLine(server), await openLine(server)];
+    const logins = lines.flatMap(({ clients }) =>
+      Array.from({ length: 20 }, () => refusalOf(clients().auth.login({ identifier: "nobody", password: "none" }))),
+    );
+    const outcomes = Promise.all(logins);
+    let isOver = false;
+    void outcomes.finally(() => {
+      isOver = true;
+    });
+    let most = 0;
+    let waited = 0;
+    while (!isOver) {
+      const figures = await scrape(`${server.url}/metrics`);
+      most = Math.max(most, figures.value("sallyport_password_hashes_running"));
+      waited = Math.max(waited, figures.value("sallyport_password_hashes_waiting"));
+    }
+    expect(most).toBe(1);
+    expect(waited).toBeGreaterThan(0);
+    expect(waited).toBeLessThanOrEqual(18);
+    const refused = (await outcomes).filter(({ reason }) => reason === "BUSY");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThanOrEqual(40 - 18);
+    const { value } = await scrape(`${server.url}/metrics`);
+    expect(value("sallyport_password_hashes_refused_total")).toBe(refused.length);
+    for (const { close } of lines) close();
   });
 });
 

@@ -120,9 +120,17 @@ describe("Workers", () => {
     expect(puppets).toHaveLength(2);
   });
 
-  it("that are ended from outside before they serve say by what", async () => {
-    const failed = expect(crew.start()).rejects.toThrow("worker 1 was ended before it could serve (SIGKILL)");
-    await puppet(0).end({ signal: "SIGKILL" });
+  it.each([
+    ["SIGKILL", { signal: "SIGKILL" }],
+    ["exit code 0", { code: 0 }],
+    ["the system could not start it", {}],
+  ] as const)("that do not come up and cannot have said why are spoken for: %s", async (how, ending) => {
+    const started = crew.start();
+    const failed = expect(started).rejects.toMatchObject({
+      code: null,
+      message: `worker 1 ended before it could serve (${how})`,
+    });
+    await puppet(0).end(ending);
     await failed;
   });
 

@@ -6,9 +6,12 @@ import { createHandout, type Handout, type Seat } from "../../src/workers/handou
 /** A worker that notes what it is handed. */
 type Hands = { readonly seat: Seat; readonly ids: number[]; readonly sockets: Socket[] };
 
+/** Connections that a worker may have. */
+const MOST_EACH = 1_200;
+
 let handout: Handout;
 beforeEach(() => {
-  handout = createHandout();
+  handout = createHandout(MOST_EACH);
 });
 
 function sit(): Hands {
@@ -91,6 +94,16 @@ describe("Connections", () => {
     const sockets = give(1_001);
     expect(sockets.map(({ destroyed }) => destroyed)).toEqual([...new Array(1_000).fill(false), true]);
     expect(sit().sockets).toEqual(sockets.slice(0, 1_000));
+  });
+
+  it("are closed if every worker has as many as it may have, until some end", () => {
+    const [one, two] = [sit(), sit()];
+    give(2 * MOST_EACH);
+    const [late] = give(1);
+    expect(late?.destroyed).toBe(true);
+    two.seat.ended(1);
+    give(1);
+    expect(counts(one, two)).toEqual([MOST_EACH, MOST_EACH + 1]);
   });
 
   it("are closed when nobody is left to take them, and nobody will be", () => {
