@@ -104,6 +104,8 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
   channel.on("disconnect", () => {
     if (!hasEnded) onOrphaned();
   });
+  // It may have gone while this process was still loading.
+  if (!channel.connected) onOrphaned();
   return {
     mayOpen,
     intake: connections,
