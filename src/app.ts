@@ -86,6 +86,7 @@ export async function createApp({ worker, ...deps }: AppDeps): Promise<App> {
     readDatabaseTime: core.readDatabaseTime,
     asOf: core.knowledge.asOf,
     stalenessBoundMs: LIMITS.stalenessBoundMs,
+    isSealed: core.isSealed,
     clock,
     log,
   });

@@ -31,6 +31,7 @@ import { createOwnSessionRevocation } from "./sessions/own-sessions.ts";
 import { createSessionLife } from "./sessions/session-life.ts";
 import { createUserSessionRevocation } from "./sessions/user-sessions.ts";
 import { listKeys } from "./store/queries/keys.ts";
+import { unlessSealed } from "./store/seal.ts";
 import { createAccessTokenIssuer } from "./tokens/access-token-issuer.ts";
 import { createAudiencePolicy } from "./tokens/audience-policy.ts";
 import { claimDatabase } from "./tokens/claim-database.ts";
@@ -126,7 +127,8 @@ export async function openCore({ config, log, clock, random, ...others }: CoreDe
 
     await follower.start();
     return {
-      store,
+      store: { ...store, read: unlessSealed(store.read, follower.isSealed) },
+      isSealed: follower.isSealed,
       keys,
       knowledge,
       feed,

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { addAccessMatrixCommand } from "./cli/access-matrix.ts";
 import { CommandFault } from "./cli/command-fault.ts";
+import { addDbCommands } from "./cli/db.ts";
 import { addDoctorCommand } from "./cli/doctor.ts";
 import { examples } from "./cli/examples.ts";
 import { addKeysCommands } from "./cli/keys.ts";
@@ -45,6 +46,7 @@ export function createProgram({ servesByDefault }: { readonly servesByDefault: b
   addUsersCommands(program);
   addServicesCommands(program);
   addKeysCommands(program);
+  addDbCommands(program);
   addRestoredCommand(program);
   addDoctorCommand(program);
   addAccessMatrixCommand(program);

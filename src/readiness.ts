@@ -33,13 +33,15 @@ type ReadinessDeps = {
   readonly asOf: () => number;
   /** How old that may be, in milliseconds. */
   readonly stalenessBoundMs: number;
+  /** Whether the database was copied elsewhere, and serves no more. */
+  readonly isSealed: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
 };
 
 /** A {@link Readiness} that has not looked at the database yet. */
 export function createReadiness(deps: ReadinessDeps): Readiness {
-  const { readNewestTime, readDatabaseTime, asOf, stalenessBoundMs, clock, log } = deps;
+  const { readNewestTime, readDatabaseTime, asOf, stalenessBoundMs, isSealed, clock, log } = deps;
   let newest = 0;
   let offsetMs = 0;
   let wasOff = false;
@@ -79,7 +81,7 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
   }
 
   return {
-    isReady: () => isFresh() && !isOff(),
+    isReady: () => isFresh() && !isSealed() && !isOff(),
     async start() {
       await look();
       schedule();

@@ -33,6 +33,7 @@ export type AuditKind =
   | "key_withdrawn"
   | "keys_rewrapped"
   | "restored"
+  | "database_copied"
   | "service_created"
   | "service_revoked";
 

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import type { Random } from "../lib/random.ts";
+import { adviceOn, explainSeal } from "../store/seal.ts";
 import { type FileReport, hasHotJournal, type LibraryReport } from "../store/sqlite/inspect-file.ts";
 import { isSqliteError } from "../store/sqlite/outage.ts";
 import { explainFault, UnusableDatabase } from "../store/sqlite/unusable.ts";
@@ -58,6 +59,11 @@ export function examineIntegrity({ isOurs, integrity }: FileReport): Finding {
   if (!isOurs) return wrong("the file belongs to another application", "set SALLYPORT_DATA_DIR to another folder");
   if (integrity === "ok") return fine("whole");
   return wrong(integrity, "stop the service, restore a backup, then run: sallyport restored");
+}
+
+/** Why a database that was copied elsewhere does not serve; nothing of any other. `argument`: how commands name it. */
+export function* examineSeal({ seal }: Pick<FileReport, "seal">, argument: string): Generator<Finding> {
+  if (seal !== null) yield wrong(explainSeal(seal), adviceOn(argument));
 }
 
 /** Whether the schema is of this version. */

@@ -64,6 +64,7 @@ async function* examineServers(
     const report = await inspectServer(parseAddress(url), clock);
     // Each process may take its connections, and one more for hints.
     yield ["database", examineServer(report, config.workers * (maxConnections + 1))];
+    for (const finding of database.examineSeal(report, "postgres")) yield ["seal", finding];
     yield ["schema", database.examineSchema(migrationsLeft(report.applied))];
     yield ["issuer", database.examineIssuer(report, config.issuer)];
     const source = { stated: config.masterKeys, dataDir: config.dataDir, random };
@@ -95,6 +96,7 @@ function look({ config, databaseFile }: Patient): FileReport | Finding {
 async function* examineReport(report: FileReport, patient: Patient): AsyncGenerator<readonly [string, Finding]> {
   const { config, random } = patient;
   yield ["database", database.examineIntegrity(report)];
+  for (const finding of database.examineSeal(report, config.dataDir)) yield ["seal", finding];
   yield ["schema", database.examineSchema(report)];
   yield ["issuer", database.examineIssuer(report, config.issuer)];
   const source = { stated: config.masterKeys, dataDir: config.dataDir, random };

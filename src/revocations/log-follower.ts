@@ -11,9 +11,10 @@ import { createRevocationSet } from "../check/revocation-set.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../log.ts";
 import { type KeyState, readKeyState } from "../store/queries/keys.ts";
-import { entriesAfter, logPosition } from "../store/queries/revocations.ts";
+import { entriesAfter, logState } from "../store/queries/revocations.ts";
 import { listRoles } from "../store/queries/roles.ts";
 import { liveServices, type ServiceRow } from "../store/queries/services.ts";
+import { parseSeal, SealedDatabase } from "../store/seal.ts";
 import type { Queries, Store } from "../store/store.ts";
 import { toLogEntry, toServiceEntry } from "./entries.ts";
 import type { Feed } from "./feed.ts";
@@ -34,6 +35,8 @@ export type LogFollower = {
   readonly stop: () => void;
   /** Reads the log to its end by a read that begins after the call; rejects if it cannot be read. */
   readonly catchUp: () => Promise<void>;
+  /** Whether the database was copied elsewhere, by the last look. */
+  readonly isSealed: () => boolean;
 };
 
 type LogFollowerDeps = {
@@ -63,6 +66,7 @@ export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log
   let timer: NodeJS.Timeout | null = null;
   let stopHints = () => {};
   let isFailing = false;
+  let isSealed = false;
   let mustStartOver = false;
   /** What concerns only tokens that expired before is gone. */
   let forgottenBy = 0;
@@ -116,9 +120,14 @@ export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log
       await catchUp();
       if (isFailing) log.info({ event: "log_read_again" }, "the revocation log can be read again");
       isFailing = false;
+      isSealed = false;
       forget();
     } catch (error) {
-      if (!isFailing) log.error({ event: "log_unreadable", error }, "the revocation log cannot be read");
+      const wasSealed = isSealed;
+      isSealed = error instanceof SealedDatabase;
+      if (isSealed && !wasSealed) log.error({ event: "database_sealed", error }, "the database serves no more");
+      else if (!isSealed && !isFailing)
+        log.error({ event: "log_unreadable", error }, "the revocation log cannot be read");
       isFailing = true;
     }
   }
@@ -133,6 +142,7 @@ export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log
 
   return {
     catchUp,
+    isSealed: () => isSealed,
     async start() {
       await catchUp();
       stopHints = store.onHint?.(poll) ?? stopHints;
@@ -152,9 +162,12 @@ async function newsSince(
   feed: LogFollowerDeps["feed"],
   mustStartOver: boolean,
 ): Promise<News> {
-  const position = await logPosition(db);
-  if (position === null) throw new Error("the revocation log is missing from the database");
-  const { log_id: logId, revision, floor } = position;
+  const state = await logState(db);
+  if (state === null) throw new Error("the revocation log is missing from the database");
+  const { log_id: logId, revision, floor } = state;
+  const seal = parseSeal(state.seal);
+  // What is revoked from now on is revoked elsewhere.
+  if (seal !== null) throw new SealedDatabase(seal);
   const known = knowledge.revision();
   if (mustStartOver || logId !== knowledge.logId() || known < floor || known > revision)
     return startOver(db, knowledge, feed, logId, revision);

@@ -29,12 +29,26 @@ export async function migrate(db: Kysely<Schema>, schema?: string): Promise<read
   return (results ?? []).map(({ migrationName }) => migrationName);
 }
 
+/** Refuses a schema that is not of this version, and changes nothing. @throws UnusableSchema. */
+export function refuseOtherVersion(applied: readonly string[], place: string): void {
+  refuseUnknown(applied);
+  const pending = MIGRATION_NAMES.filter((name) => !applied.includes(name));
+  if (pending.length === 0) return;
+  throw new UnusableSchema(
+    `${place} was written by an older version of Sallyport (${pending.join(", ")} is missing); bring it up to this one: sallyport migrate`,
+  );
+}
+
 async function refuseFuture(db: Kysely<Schema>, within: string | undefined): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   const isOurs = ({ schema }: { readonly schema?: string }) => within === undefined || schema === within;
   if (!tables.some((table) => table.name === "kysely_migration" && isOurs(table))) return;
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
-  const unknown = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(MIGRATIONS, name));
+  refuseUnknown(rows.map(({ name }) => name));
+}
+
+function refuseUnknown(applied: readonly string[]): void {
+  const unknown = applied.filter((name) => !Object.hasOwn(MIGRATIONS, name));
   if (unknown.length > 0) {
     throw new UnusableSchema(
       `the database was written by a newer version of Sallyport (${unknown.join(", ")}); run that version`,

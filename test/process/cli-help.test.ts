@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Command, CommanderError } from "commander";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createProgram } from "../../src/main.ts";
 import { SETTINGS } from "../../src/settings.ts";
 import { listKeys } from "../../src/store/queries/keys.ts";
@@ -12,6 +12,7 @@ import { temporaryFolder } from "../support/app.ts";
 import { buildDescriptorSet, SHOP } from "../support/descriptor-set.ts";
 import { addUser, workOn } from "../support/folder.ts";
 import { complaintsOf } from "../support/installation.ts";
+import { makePlace, type TestPlace } from "../support/postgres.ts";
 import {
   commandEnvironment,
   ENTRY,
@@ -49,9 +50,12 @@ const examples = [...new Set(commands.flatMap(([, command]) => examplesIn(helpOf
 let folder: string;
 /** Where an example asks a server that runs. */
 let server: ServerProcess;
+/** Where an example speaks of PostgreSQL. */
+let place: TestPlace | null = null;
 const dataDir = () => join(folder, "data");
 const shell = () => ({
   ...commandEnvironment({ SALLYPORT_DATA_DIR: dataDir(), SALLYPORT_MASTER_KEY: MASTER_KEYS.OLD }),
+  ...(place !== null && { SALLYPORT_DATABASE_URL: place.url }),
   ...MASTER_KEYS,
   PATH: [join(folder, "bin"), process.env.PATH].join(delimiter),
 });
@@ -81,10 +85,31 @@ async function prepare(example: string): Promise<void> {
   await workOn(dataDir(), (core) => core.createUser(grace), settings);
   if (example.includes(" services create ")) return;
   await workOn(dataDir(), ({ services }) => services.create("orders", [], null), settings);
+  if (example.includes(" db ")) await prepareCopy(example);
 }
+
+/** An empty database on PostgreSQL; where an example speaks of a copy, the copy, or what is left of it. */
+async function prepareCopy(example: string): Promise<void> {
+  place = await makePlace();
+  if (example.includes("--to postgres")) return;
+  const copied = await runCommand(["db", "copy", "--from", dataDir(), "--to", "postgres"], shell());
+  expect(copied, copied.stderr).toMatchObject({ code: 0 });
+  if (example.includes("--from postgres")) rmSync(dataDir(), { recursive: true });
+  if (/ unseal \S+$/.test(example)) {
+    await place.ask(
+      "do $$ declare place text := current_schema(); begin execute 'drop schema ' || place || ' cascade'; execute 'create schema ' || place; end $$",
+    );
+  }
+}
+
+afterEach(async () => {
+  await place?.remove();
+  place = null;
+});
 
 /** The example as it can be tried here: on a folder of ours and a free port, with a key that exists. */
 async function fitted(example: string): Promise<string> {
+  if (example.includes(" db ")) return example;
   const rows = await workOn(dataDir(), ({ store }) => store.read(listKeys), { SALLYPORT_MASTER_KEY: MASTER_KEYS.OLD });
   const kid = rows.find(({ use }) => use === "access")?.kid ?? "";
   return example

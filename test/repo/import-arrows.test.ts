@@ -50,6 +50,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["audit", "check", "lib"],
   readiness: ["lib", "log"],
   housekeeping: ["lib", "log", "revocations", "services", "store"],
+  copy: ["audit", "store", "tokens"],
   database: ["config", "lib", "store", "tokens"],
   core: [
     "database",
@@ -91,7 +92,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   cli: [
     "access",
     "app",
+    "audit",
     "config",
+    "copy",
     "core",
     "database",
     "doctor",
@@ -103,6 +106,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "roles",
     "settings",
     "store",
+    "tokens",
     "users",
     "workers",
   ],

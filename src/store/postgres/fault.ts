@@ -52,6 +52,9 @@ function kindOf({ code = "", routine }: DatabaseError): FaultKind {
   return KINDS.find(([codes]) => codes.test(code))?.[1] ?? "fault";
 }
 
+/** What a database that is sealed says of every change; of a class that is nobody's. */
+export const SEALED_STATE = "SAL01";
+
 const KINDS: readonly (readonly [RegExp, FaultKind])[] = [
   // Serialization failure, deadlock.
   [/^(40001|40P01)$/, "conflict"],
@@ -60,6 +63,7 @@ const KINDS: readonly (readonly [RegExp, FaultKind])[] = [
   [/^(08...|57P01|57P02|57P04|57P05|25P03|25006|26000)$/, "lost"],
   // Resources, too many connections; cancelled or timed out; starting up or stopping; locks; the system; damage.
   [/^(53...|57014|57P03|55P03|58...|XX00[12])$/, "outage"],
+  [new RegExp(`^${SEALED_STATE}$`), "outage"],
   // May not log in, no such database: of a server that worked before, for a while.
   [/^(28...|3D000)$/, "outage"],
 ];

@@ -1,5 +1,6 @@
 import { Client } from "pg";
 import { aheadOf, type Clock } from "../../lib/clock.ts";
+import { parseSeal, type Seal } from "../seal.ts";
 import type { Address } from "./address.ts";
 import { clientConfig, TIMEOUTS } from "./client.ts";
 import { NOW } from "./transaction.ts";
@@ -26,6 +27,8 @@ export type ServerReport = {
   readonly issuer: string | null;
   /** Encrypted keys. */
   readonly jwes: readonly string[];
+  /** Where it was copied to, if it was. */
+  readonly seal: Seal | null;
 };
 
 const FACTS = `select current_setting('server_version') as version, pg_is_in_recovery() as standby,
@@ -48,6 +51,7 @@ export async function inspectServer(address: Address, clock: Clock): Promise<Ser
     const answeredAt = clock.now();
     const [facts] = rows;
     const [issuer] = await column("meta", "select value from meta where name = 'issuer'");
+    const [seal] = await column("meta", "select value from meta where name = 'seal'");
     return {
       name: address.name,
       version: String(facts.version),
@@ -59,6 +63,7 @@ export async function inspectServer(address: Address, clock: Clock): Promise<Ser
       applied: await column("kysely_migration", "select name as value from kysely_migration order by name"),
       issuer: issuer ?? null,
       jwes: await column("signing_keys", "select private_jwe as value from signing_keys"),
+      seal: parseSeal(seal ?? null),
     };
   } catch (error) {
     throw explainFault(error, address.name);

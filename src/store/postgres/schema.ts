@@ -1,6 +1,7 @@
 /** Makes the schema, or brings it up to this version; whoever comes second waits and finds it made. */
 import { Client, type ClientBase } from "pg";
 import { MIGRATION_NAMES, migrate } from "../migrate.ts";
+import { refuseSealed } from "../seal.ts";
 import { UnusableDatabase } from "../sqlite/unusable.ts";
 import type { Address } from "./address.ts";
 import { clientConfig, makeTrustworthy, TIMEOUTS } from "./client.ts";
@@ -19,7 +20,7 @@ const OUR_TABLES = ["revocation_log", "signing_keys", "session_rotations"];
 /**
  * Makes or updates the schema; the names of the migrations that were run.
  * @throws UnusableDatabase if it cannot be reached, or is none that we may use; UnusableSchema if a newer version
- * wrote it.
+ * wrote it; SealedDatabase.
  */
 export async function migratePostgres(address: Address): Promise<readonly string[]> {
   const untimed = { ...TIMEOUTS, statementMs: 0, answerMs: 0, lockMs: PATIENCE_MS };
@@ -32,10 +33,11 @@ export async function migratePostgres(address: Address): Promise<readonly string
     await client.query("select pg_advisory_lock($1)", [LOCK]);
     const tables = await tablesIn(client, schema);
     refuseForeign(tables, schema, address);
-    // Migrating looks through the whole catalogue, even where there is nothing to do.
-    if (tables.includes("kysely_migration") && (await isOfThisVersion(client))) return [];
     const session = openSession(client, { prepares: false });
     session.begin();
+    if (tables.includes("meta")) await refuseSealed(session.db, "postgres");
+    // Migrating looks through the whole catalogue, even where there is nothing to do.
+    if (tables.includes("kysely_migration") && (await isOfThisVersion(client))) return [];
     return await migrate(session.db, schema);
   } catch (error) {
     throw explainFault(error, address.name);
@@ -47,8 +49,8 @@ export async function migratePostgres(address: Address): Promise<readonly string
 
 type Facts = { readonly version: number; readonly encoding: string; readonly schema: string | null };
 
-/** The schema that tables are made in: the first of the search path. */
-async function usableSchema(client: ClientBase, { name }: Address): Promise<string> {
+/** The schema that tables are made in: the first of the search path. @throws UnusableDatabase if there is none for us. */
+export async function usableSchema(client: ClientBase, { name }: Address): Promise<string> {
   const { rows } = await client.query<Facts>(
     "select current_setting('server_version_num')::int / 10000 as version, current_setting('server_encoding') as encoding, current_schema() as schema",
   );
@@ -61,7 +63,8 @@ async function usableSchema(client: ClientBase, { name }: Address): Promise<stri
   return schema;
 }
 
-async function tablesIn(client: ClientBase, schema: string): Promise<readonly string[]> {
+/** The names of the tables in a schema, but for those of extensions. */
+export async function tablesIn(client: ClientBase, schema: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ table: string }>(
     `select c.relname as table from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = $1 and c.relkind in ('r', 'p')
@@ -81,6 +84,11 @@ function refuseForeign(tables: readonly string[], schema: string, { name }: Addr
 }
 
 async function isOfThisVersion(client: ClientBase): Promise<boolean> {
+  return (await migrationsIn(client)).join() === MIGRATION_NAMES.join();
+}
+
+/** The migrations that the schema has seen; it must have the table that tells. */
+export async function migrationsIn(client: ClientBase): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>("select name from kysely_migration order by name");
-  return rows.map(({ name }) => name).join() === MIGRATION_NAMES.join();
+  return rows.map(({ name }) => name);
 }

@@ -5,7 +5,8 @@ import { type PostgresFault, toFault } from "./fault.ts";
 /** What to say of a server that cannot be had; any other error as it is. */
 export function explainFault(error: unknown, name: string): unknown {
   if (error instanceof Refusal) return explainFault(error.cause, name);
-  if (!(error instanceof Error) || error.name.startsWith("Unusable")) return error;
+  // What is our own word already is not explained again.
+  if (!(error instanceof Error) || /^(Unusable|Occupied|Sealed)/.test(error.name)) return error;
   const fault = toFault(error);
   if (fault.kind === "fault" && fault.code === "") return error;
   return new UnusableDatabase(`${name} cannot be used: ${fault.message}; ${adviceFor(fault)}`, { cause: fault });

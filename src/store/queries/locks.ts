@@ -6,7 +6,7 @@ import { sql } from "kysely";
 import type { Tx } from "../store.ts";
 
 /** "DEFS" in ASCII: the number under which PostgreSQL knows the lock (`pg_advisory_xact_lock`). */
-const DEFINITIONS = 0x44_45_46_53;
+export const DEFINITIONS = 0x44_45_46_53;
 
 /**
  * Keeps all other writes waiting that change what holds for everybody: keys, roles, services, and who is an

@@ -1,8 +1,8 @@
 /** Facts about the database as a whole. */
 import type { Queries } from "../store.ts";
 
-/** The facts that are kept. */
-export type MetaName = "issuer" | "max_access_ttl_ms";
+/** The facts that are kept; `seal` by store/seal.ts. */
+export type MetaName = "issuer" | "max_access_ttl_ms" | "seal";
 
 /** The fact, or `null`. */
 export async function readMeta(db: Queries, name: MetaName): Promise<string | null> {
@@ -17,4 +17,9 @@ export async function writeMeta(db: Queries, name: MetaName, value: string): Pro
     .values({ name, value })
     .onConflict((conflict) => conflict.column("name").doUpdateSet({ value }))
     .execute();
+}
+
+/** Forgets the fact. */
+export async function eraseMeta(db: Queries, name: MetaName): Promise<void> {
+  await db.deleteFrom("meta").where("name", "=", name).execute();
 }

@@ -15,6 +15,16 @@ export async function logPosition(db: Queries): Promise<LogPosition | null> {
   return row ?? null;
 }
 
+/** The same, and what the seal on the database says, if there is one. */
+export async function logState(db: Queries): Promise<(LogPosition & { readonly seal: string | null }) | null> {
+  const row = await db
+    .selectFrom("revocation_log")
+    .select(["log_id", "revision", "floor"])
+    .select((inner) => inner.selectFrom("meta").select("value").where("name", "=", "seal").as("seal"))
+    .executeTakeFirst();
+  return row ?? null;
+}
+
 /** The newest revision, that of this very write included. */
 export async function presentRevision(db: Queries): Promise<number> {
   const { revision } = await db.selectFrom("revocation_log").select("revision").executeTakeFirstOrThrow();

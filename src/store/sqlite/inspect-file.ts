@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { MIGRATION_NAMES } from "../migrate.ts";
+import { parseSeal, type Seal } from "../seal.ts";
 import { APPLICATION_ID, libraryVersion } from "./connection.ts";
 import { isSqliteError } from "./outage.ts";
 import { explainFault, UnusableDatabase } from "./unusable.ts";
@@ -23,6 +24,8 @@ export type FileReport = {
   readonly latestTime: number;
   /** Encrypted keys. */
   readonly jwes: readonly string[];
+  /** Where it was copied to, if it was. */
+  readonly seal: Seal | null;
 };
 
 /** The SQLite library. @throws what the system says of an addon that cannot be loaded. */
@@ -91,6 +94,7 @@ export function inspectFile(file: string): FileReport {
   try {
     const applied = column("kysely_migration", "select name from kysely_migration").map(String);
     const [issuer] = column("meta", "select value from meta where name = 'issuer'");
+    const [seal] = column("meta", "select value from meta where name = 'seal'");
     const [latestTime] = column("audit_events", "select max(recorded_at) from audit_events");
     return {
       isOurs: connection.pragma("application_id", { simple: true }) === APPLICATION_ID,
@@ -100,6 +104,7 @@ export function inspectFile(file: string): FileReport {
       issuer: typeof issuer === "string" ? issuer : null,
       latestTime: Number(latestTime ?? 0),
       jwes: column("signing_keys", "select private_jwe from signing_keys").map(String),
+      seal: parseSeal(typeof seal === "string" ? seal : null),
     };
   } finally {
     connection.close();

@@ -1,8 +1,12 @@
 import { Refusal } from "../../errors.ts";
 
-/** A database that is full, broken or in the way is unavailable; anything else is passed on as it is. */
+/** A database that is full, broken, in the way or sealed is unavailable; anything else is passed on as it is. */
 export function refusalOf(error: unknown): unknown {
-  const isOutage = isSqliteError(error, /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM)/);
+  const isOutage = isSqliteError(
+    error,
+    // The only triggers that there are belong to the seal.
+    /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM|CONSTRAINT_TRIGGER)/,
+  );
   return isOutage ? new Refusal("UNAVAILABLE", { retryAfterMs: 1000, cause: error }) : error;
 }
 

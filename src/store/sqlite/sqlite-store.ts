@@ -9,6 +9,7 @@ import { migrate } from "../migrate.ts";
 import type { Queries, Store, Tx } from "../store.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { queriesOn } from "./dialect.ts";
+import { refuseSealedFile } from "./file-schema.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import { refusalOf } from "./outage.ts";
 import { explainFault } from "./unusable.ts";
@@ -28,13 +29,14 @@ const LOCK_PATIENCE_MS = 5_000;
 
 /**
  * Opens the file, makes or updates its schema, and serves it.
- * @throws UnusableDatabase if it cannot serve, or was written by a newer version.
+ * @throws UnusableDatabase if it cannot serve, UnusableSchema if it was written by a newer version, SealedDatabase.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { file, clock, lockPatienceMs = LOCK_PATIENCE_MS } = options;
   const writer = await openConnection(file);
   try {
     const db = queriesOn(writer);
+    await refuseSealedFile(writer, file);
     await migrate(db);
     const reader = await openConnection(file);
     writer.pragma("busy_timeout = 0");
@@ -50,6 +52,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 export async function migrateSqliteFile(file: string): Promise<readonly string[]> {
   const connection = await openConnection(file);
   try {
+    await refuseSealedFile(connection, file);
     return await migrate(queriesOn(connection));
   } catch (error) {
     throw explainFault(error, file);
