@@ -91,7 +91,9 @@ async function unseal(name: string, { copyIsGone = false }: { readonly copyIsGon
     return copy && { open: copy.openTarget };
   };
   const seal = await unsealDatabase({ source: { open: source.openSource }, findCopy, copyIsGone });
-  note(seal === null ? `${name} was not sealed` : `${name} serves again; its copy in ${seal.to} must not`);
+  if (seal === null) note(`${name} was not sealed`);
+  else
+    note(`${name} serves again, and its copy in ${seal.to} must not; if that has ever served, run: sallyport restored`);
 }
 
 /** Says a line on standard error. */

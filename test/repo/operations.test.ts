@@ -3,12 +3,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TEST_SETTINGS } from "../support/app.ts";
 import { createAuthority, hoursFromNow, issueServer } from "../support/certificates.ts";
 import { clientsOf } from "../support/clients.ts";
 import { anchorsOf, localLinksOf } from "../support/markdown.ts";
 import { freePort } from "../support/newcomer.ts";
 import { createInstallation, type Installation } from "../support/operating.ts";
 import { logIn, type Person, passwordOf, signUp, welcome } from "../support/people.ts";
+import { makePlace } from "../support/postgres.ts";
 import { blocksOf, jsonValues, type Step, stepsOf } from "../support/readme.ts";
 import { refusalOf } from "../support/refusals.ts";
 import { runCommand } from "../support/server-process.ts";
@@ -161,6 +163,36 @@ const FOLLOWED: Readonly<Record<string, () => Promise<void>>> = {
     expect(await verdictOn(ada)).toBe("denied");
     expect((await refusalOf(refreshedBy(ada))).reason).toBe("REFRESH_TOKEN_INVALID");
     expect(await verdictOn(await logIn(here, "ada"))).toBe("granted");
+  },
+
+  async "Move to PostgreSQL, and back"() {
+    const place = await makePlace();
+    const ada = await logIn(here, "ada");
+    const onPostgres = {
+      SALLYPORT_DATABASE_URL: place.url,
+      SALLYPORT_ISSUER: TEST_SETTINGS.SALLYPORT_ISSUER,
+      SALLYPORT_MASTER_KEY: readFileSync(inFolder("data/master.key"), "utf8").trim(),
+    };
+    const lines = Object.entries(onPostgres).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(inFolder("postgres.env"), lines.join(""), { mode: 0o600 });
+    const steps = stepsIn("Move to PostgreSQL, and back");
+    let refreshToken = ada.tokens.refreshToken;
+    for (const [step, settings] of [
+      [steps[0], onPostgres],
+      [steps[1], {}],
+    ] as const) {
+      await here.stop();
+      expect(await here.shell(step?.block.text ?? "")).toMatch(/^users {2}\d+ {2}[\da-f]{64}\nsessions {2}\d+ {2}/);
+      here.configure(settings);
+      await here.start();
+      expect(await verdictOn(ada)).toBe("granted");
+      const refreshed = await clientsOf(here.url).auth.refresh({ refreshToken });
+      expect(refreshed.sessionId).toBe(ada.tokens.sessionId);
+      refreshToken = refreshed.refreshToken;
+    }
+    expect(steps).toHaveLength(2);
+    expect(statSync(inFolder("data/master.key")).mode & 0o077).toBe(0);
+    await place.remove();
   },
 
   async Upgrade() {

@@ -174,6 +174,7 @@ export const userLabels: Migration = {
     behind: "const MIGRATIONS: Readonly<Record<string, Migration>> = {",
     text: ' "0002-user-labels": userLabels, ',
   },
+  { file: "src/store/tables.ts", behind: '    email_verified: "value",\n', text: '    label: "value",\n' },
   { file: "src/users/create-user.ts", behind: "      email_verified: 0,\n", text: '      label: "",\n' },
   { file: "test/store/conformance/rows.ts", behind: "    email_verified: 0,\n", text: '    label: "",\n' },
   { file: "test/rpc/list-users.test.ts", behind: "    email_verified: 0,\n", text: '    label: "",\n' },
