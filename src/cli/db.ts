@@ -3,6 +3,7 @@ import { createAudit } from "../audit/audit.ts";
 import { type Copied, copyDatabase } from "../copy/copy-database.ts";
 import { refuseUnfit } from "../copy/fitness.ts";
 import { unsealDatabase } from "../copy/unseal-database.ts";
+import type { Seal } from "../store/seal.ts";
 import { readContext, say } from "./context.ts";
 import { createProgress } from "./copy-progress.ts";
 import { examples } from "./examples.ts";
@@ -14,9 +15,9 @@ ${DATABASE_HELP}
 The target must be empty; what is not there is made. Nothing changes in the source
 while it is copied: a service that runs on it refuses changes with UNAVAILABLE.
 Every row of the copy is read again and compared. Then the source is sealed: it
-serves no more, not even to a service that runs on it. What fails, or is ended by
-force, leaves the source as it was and the target empty: run it again. So does a
-source that says it is sealed while the target is empty.`;
+serves no more, not even to a service that runs on it. Whatever fails, or is ended
+by force, run it again: until the source says that it is sealed it is as it was, and
+a target that is not finished refuses to serve.`;
 
 const UNSEAL_HELP = `
 ${DATABASE_HELP}
@@ -91,9 +92,13 @@ async function unseal(name: string, { copyIsGone = false }: { readonly copyIsGon
     return copy && { open: copy.openTarget };
   };
   const seal = await unsealDatabase({ source: { open: source.openSource }, findCopy, copyIsGone });
-  if (seal === null) note(`${name} was not sealed`);
-  else
-    note(`${name} serves again, and its copy in ${seal.to} must not; if that has ever served, run: sallyport restored`);
+  note(`${name} ${whatIsLeft(seal)}`);
+}
+
+function whatIsLeft(seal: Seal | null): string {
+  if (seal === null) return "was not sealed";
+  if (seal.state === "unfinished") return "is empty, and may be begun anew";
+  return `serves again, and its copy in ${seal.other} must not; if that has ever served, run: sallyport restored`;
 }
 
 /** Says a line on standard error. */

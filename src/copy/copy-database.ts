@@ -9,12 +9,12 @@
  */
 import type { Audit } from "../audit/audit.ts";
 import { type CopySide, OccupiedDatabase, refuseRows } from "../store/copy-side.ts";
-import { logPosition } from "../store/queries/revocations.ts";
-import { readSeal, type Seal } from "../store/seal.ts";
+import { readSeal, type Seal, writeSeal } from "../store/seal.ts";
 import { TABLES } from "../store/tables.ts";
 import { CopyFault } from "./copy-fault.ts";
 import { compareTables, copyTables, type OnProgress, type TableSum } from "./copy-tables.ts";
-import { type Opening, takeBackSeal } from "./take-back-seal.ts";
+import { logIdOf, sealSource } from "./seal-source.ts";
+import type { Opening } from "./take-back-seal.ts";
 
 /** What it takes. */
 export type CopyDeps = {
@@ -38,10 +38,10 @@ export async function copyDatabase(deps: CopyDeps): Promise<Copied> {
   const from = await deps.source.open();
   try {
     await deps.refuseUnfit(from);
-    const seal = await from.read(readSeal);
+    const seal = await from.run(readSeal);
     const logId = await logIdOf(from);
     const to = await openTarget(deps.target, from.name, seal, logId);
-    if (to === null) return { from: from.name, to: seal?.to ?? "", tables: null };
+    if (to === null) return { from: from.name, to: seal?.other ?? "", tables: null };
     try {
       return { from: from.name, to: to.name, tables: await copyHeld(deps, from, to) };
     } finally {
@@ -59,30 +59,40 @@ async function openTarget(target: Opening, source: string, seal: Seal | null, lo
   } catch (error) {
     if (!(error instanceof OccupiedDatabase)) throw error;
     if (error.place === source) throw new CopyFault(`${source} is both source and target; name two databases`);
-    if (seal?.to === error.place && error.logId === logId) return null;
+    if (seal?.other === error.place && error.logId === logId) return null;
     throw error;
   }
 }
 
 async function copyHeld(deps: CopyDeps, from: CopySide, to: CopySide): Promise<readonly TableSum[]> {
-  await to.hold("wait");
-  await to.read((db) => refuseRows(db, to.name, ALL));
+  // What is left of it if this is not finished must not pass for a database to begin with.
+  await holdEmpty(to);
+  const unfinished: Seal = { state: "unfinished", other: from.name, at: await to.now() };
+  await to.run((db) => writeSeal(db, unfinished));
+  await to.commit();
+  await holdEmpty(to);
   await from.hold("stay");
   await refuseSecondCopy(from, to);
   const tables = await copyTables(from, to, deps.onProgress);
   await compareTables(to, tables, deps.onProgress);
   await note(deps.audit, from, to, tables);
-  await sealForGood(deps, from, to);
+  await sealSource(deps, from, to);
   return tables;
+}
+
+/** Others may have come first, each time. */
+async function holdEmpty(to: CopySide): Promise<void> {
+  await to.hold("wait");
+  await to.run((db) => refuseRows(db, to.name, ALL));
 }
 
 const ALL = TABLES.map(({ name }) => name);
 
 async function refuseSecondCopy(from: CopySide, to: CopySide): Promise<void> {
-  const seal = await from.read(readSeal);
-  if (seal === null || seal.to === to.name) return;
+  const seal = await from.run(readSeal);
+  if (seal === null || seal.other === to.name) return;
   throw new CopyFault(
-    `${from.name} was copied to ${seal.to} and is sealed; copy that one, or give it up: sallyport db unseal --help`,
+    `${from.name} was copied to ${seal.other} and is sealed; copy that one, or give it up: sallyport db unseal --help`,
   );
 }
 
@@ -90,55 +100,10 @@ async function refuseSecondCopy(from: CopySide, to: CopySide): Promise<void> {
 async function note(audit: Audit, from: CopySide, to: CopySide, tables: readonly TableSum[]): Promise<void> {
   const now = await to.now();
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
-  await to.read((db) =>
+  await to.run((db) =>
     audit.record(
       { db, now, locksRows: false, onCommit: () => {} },
       { kind: "database_copied", details: { from: from.name, rows } },
     ),
   );
-}
-
-/** From here on it is one or the other that serves, and never both. */
-async function sealForGood(deps: CopyDeps, from: CopySide, to: CopySide): Promise<void> {
-  const seal = { to: to.name, at: await to.now() };
-  const logId = await logIdOf(from);
-  if ((await from.read(readSeal)) === null) await from.seal(seal);
-  try {
-    await from.commit();
-    await to.commit();
-  } catch (error) {
-    await to.close();
-    await from.close();
-    await settle(deps, seal, logId, error);
-  }
-}
-
-/** Finds out how far it got, and takes back the seal if there is no copy. @throws the error unless there is one. */
-async function settle({ source, target }: CopyDeps, seal: Seal, logId: string, error: unknown): Promise<void> {
-  try {
-    const to = await target.open();
-    await to.close();
-  } catch (found) {
-    if (found instanceof OccupiedDatabase && found.logId === logId) return;
-    throw notKnown(seal, error);
-  }
-  await takeBackSeal(source).catch(() => {
-    throw notKnown(seal, error);
-  });
-  throw error;
-}
-
-function notKnown({ to }: Seal, cause: unknown): CopyFault {
-  const told = cause instanceof Error ? cause.message : String(cause);
-  return new CopyFault(
-    `the source is sealed, and nobody knows whether the copy in ${to} is there (${told}); run the same command again when both can be reached`,
-    { cause },
-  );
-}
-
-/** The log's name, by which a copy is known; whoever has served has one. */
-async function logIdOf(side: CopySide): Promise<string> {
-  const position = await side.read(logPosition);
-  if (position === null) throw new CopyFault(`there is nothing to copy in ${side.name}: it was made, and never used`);
-  return position.log_id;
 }

@@ -18,12 +18,12 @@ export type Fitness = {
  * @throws CopyFault, MasterKeyError.
  */
 export async function refuseUnfit(source: CopySide, { issuer, loadMasterKeys }: Fitness): Promise<void> {
-  const stored = await source.read((db) => readMeta(db, "issuer"));
+  const stored = await source.run((db) => readMeta(db, "issuer"));
   if (stored !== null && stored !== issuer) {
     throw new CopyFault(
       `the tokens of ${source.name} name the issuer ${stored}, and SALLYPORT_ISSUER is ${issuer}; set it to the same, here and where the copy is served`,
     );
   }
   const masterKeys = loadMasterKeys();
-  for (const { private_jwe: jwe } of await source.read(listKeys)) await masterKeys.decrypt(jwe);
+  for (const { private_jwe: jwe } of await source.run(listKeys)) await masterKeys.decrypt(jwe);
 }

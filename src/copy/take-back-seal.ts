@@ -9,7 +9,7 @@ export async function takeBackSeal(source: Opening): Promise<Seal | null> {
   const side = await source.open();
   try {
     await side.hold("wait");
-    const seal = await side.read(readSeal);
+    const seal = await side.run(readSeal);
     if (seal !== null) await side.unseal();
     await side.commit();
     return seal;

@@ -61,9 +61,9 @@ export function examineIntegrity({ isOurs, integrity }: FileReport): Finding {
   return wrong(integrity, "stop the service, restore a backup, then run: sallyport restored");
 }
 
-/** Why a database that was copied elsewhere does not serve; nothing of any other. `argument`: how commands name it. */
+/** Why a database that is sealed does not serve; nothing of any other. `argument`: how commands name it. */
 export function* examineSeal({ seal }: Pick<FileReport, "seal">, argument: string): Generator<Finding> {
-  if (seal !== null) yield wrong(explainSeal(seal), adviceOn(argument));
+  if (seal !== null) yield wrong(explainSeal(seal), adviceOn(seal, argument));
 }
 
 /** Whether the schema is of this version. */

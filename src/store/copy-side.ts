@@ -14,8 +14,8 @@ export type Row = readonly (string | number | null)[];
 export type CopySide = {
   /** Where it is: a folder; or host, port, database and schema. */
   readonly name: string;
-  /** Reads outside of the tables' rows. */
-  readonly read: <T>(work: (db: Queries) => Promise<T>) => Promise<T>;
+  /** Runs queries, in the transaction where it has begun. */
+  readonly run: <T>(work: (db: Queries) => Promise<T>) => Promise<T>;
   /**
    * Begins the transaction; from then on nobody else changes anything. Readers `stay`, or, on engines that let them
    * see what is half done or need them out of the way, `wait` for the end of it.
@@ -79,7 +79,8 @@ export function rowsOf(db: Queries): Pick<CopySide, "count" | "page" | "clear"> 
 }
 
 /**
- * Refuses a database in whose tables, as far as `present` names them, is anything but what the migrations put there.
+ * Refuses a database in whose tables, as far as `present` names them, is anything but what migrations put there, or a copy that
+ * was not finished.
  * @throws OccupiedDatabase
  */
 export async function refuseRows(db: Queries, place: string, present: readonly string[]): Promise<void> {
@@ -96,8 +97,9 @@ export async function refuseRows(db: Queries, place: string, present: readonly s
   throw new OccupiedDatabase(place, occupied, log?.log_id ?? null);
 }
 
-/** Roles that are part of every database. */
+/** Roles that are part of every database, and what a copy leaves that was not finished, are ours. */
 function notOurs(table: TableLayout["name"]) {
+  if (table === "meta") return sql`name <> 'seal'`;
   if (table === "roles") return sql`built_in = 0`;
   if (table === "role_permissions") return sql`role <> 'admin' or permission <> '*'`;
   return sql`1 = 1`;

@@ -1,5 +1,6 @@
 /** Copies that fail: the source is as it was, the target empty, and the next try does it. */
 import { describe, expect, it } from "vitest";
+import { unsealDatabase } from "../../src/copy/unseal-database.ts";
 import { insertUser } from "../../src/store/queries/users.ts";
 import { userRow } from "../store/conformance/rows.ts";
 import { type CopyPlace, copyBetween, DIRECTIONS, type Engine, everyRow, makeCopyPlace } from "../support/copying.ts";
@@ -65,6 +66,15 @@ async function takesWrites(place: CopyPlace): Promise<boolean> {
 
 /** Both ways. */
 const WAYS = DIRECTIONS.slice(0, 2);
+/** A target is committed to twice: when it is marked, and when it is full. */
+function lastOf(first: () => Promise<void>, last: () => Promise<void>): () => Promise<void> {
+  let count = 0;
+  return () => {
+    count += 1;
+    return count === 1 ? first() : last();
+  };
+}
+
 const CASES = WAYS.flatMap((direction) =>
   Object.keys(TRIGGERS[direction[1]]).map((deed) => [...direction, deed] as const),
 );
@@ -81,11 +91,35 @@ describe.each(CASES)("A copy from %s to %s, where the target %s a row,", (from, 
     const was = await everyRow(source);
     await expect(copyBetween(source, target)).rejects.toThrow(SAID[deed]);
     expect(await everyRow(source)).toEqual(was);
-    expect(await everyRow(target)).toEqual(pristine);
+    const { meta, ...left } = await everyRow(target);
+    expect({ ...left, meta: [] }).toEqual(pristine);
+    expect(meta).toEqual([expect.stringContaining("unfinished")]);
     expect(await takesWrites(source)).toBe(true);
     await mend();
     expect((await copyBetween(source, target)).tables).not.toBeNull();
     expect((await everyRow(target)).users).toEqual(was.users);
+  });
+});
+
+describe.each(WAYS)("After a copy from %s to %s that failed, the target", (from, to) => {
+  it("opens for nobody who would begin anew in it by mistake", async () => {
+    const { source, target } = await makeBadPair([from, to], "refuses");
+    await expect(copyBetween(source, target)).rejects.toThrow(/not here/);
+    await expect(target.open()).rejects.toThrow(
+      /^this database is empty: the copy from .*, begun at 2.*Z, was not finished; run that again, or, to begin anew in it, run: sallyport db unseal \S+$/,
+    );
+  });
+
+  it("can be begun anew in once somebody says so, whatever became of the source", async () => {
+    const { source, target } = await makeBadPair([from, to], "refuses");
+    await expect(copyBetween(source, target)).rejects.toThrow(/not here/);
+    const unsealed = await unsealDatabase({
+      source: { open: target.openSource },
+      findCopy: () => null,
+      copyIsGone: false,
+    });
+    expect(unsealed).toMatchObject({ state: "unfinished" });
+    await (await target.open()).close();
   });
 });
 
@@ -100,7 +134,7 @@ describe.each(WAYS)("A copy from %s to %s whose target is gone when it is to be 
         opened += 1;
         if (opened > 1) throw new Error("no way there");
         const side = await target.openTarget();
-        return { ...side, commit: () => Promise.reject(new Error("lost")) };
+        return { ...side, commit: lastOf(side.commit, () => Promise.reject(new Error("lost"))) };
       },
     };
     const said = /sealed, and nobody knows whether the copy in .* is there \(lost\); run the same command again/;
@@ -118,11 +152,8 @@ describe.each(WAYS)("A copy from %s to %s whose target is gone when it is to be 
     const deaf = {
       async openTarget() {
         const side = await target.openTarget();
-        const commit = async () => {
-          await side.commit();
-          throw new Error("lost");
-        };
-        return { ...side, commit };
+        const unheard = () => side.commit().then(() => Promise.reject(new Error("lost")));
+        return { ...side, commit: lastOf(side.commit, unheard) };
       },
     };
     expect((await copyBetween(source, deaf)).tables).not.toBeNull();

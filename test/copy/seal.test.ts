@@ -67,7 +67,10 @@ describe.each(DIRECTIONS.slice(0, 2))("After a copy from %s to %s, the source", 
     const was = await everyRow(source);
     const store = await source.open();
     await copyBetween(source, target);
-    expect(await takeBackSeal({ open: source.openSource })).toMatchObject({ to: expect.any(String) });
+    expect(await takeBackSeal({ open: source.openSource })).toMatchObject({
+      state: "copied",
+      other: expect.any(String),
+    });
     expect(await everyRow(source)).toEqual(was);
     expect(await tracesIn(source)).toEqual([]);
     await add(store, "usr_late");
@@ -84,10 +87,12 @@ describe.each(DIRECTIONS.slice(0, 2))("After a copy from %s to %s, the source", 
       return unsealDatabase({ source: { open: source.openSource }, findCopy, copyIsGone });
     };
     await expect(unseal(false, target)).rejects.toThrow(`the copy in ${to} is there, and may serve; serve from it`);
-    await expect(unseal(false, null)).rejects.toThrow("cannot be seen from here; if it never serves again, say --copy");
+    await expect(unseal(false, null)).rejects.toThrow(
+      /cannot be seen from here \(it is nowhere .*\); if it never serves again, say --copy-is-gone/,
+    );
     await expect(unseal(false, await makeCopyPlace("SQLite"))).rejects.toThrow("cannot be seen from here");
     await expect(source.open()).rejects.toThrow(REFUSED);
-    expect(await unseal(true, null)).toMatchObject({ to });
+    expect(await unseal(true, null)).toMatchObject({ other: to });
     expect(await unseal(false, null)).toBeNull();
   });
 
@@ -98,7 +103,7 @@ describe.each(DIRECTIONS.slice(0, 2))("After a copy from %s to %s, the source", 
     await empty(target, to);
     const findCopy = () => ({ open: target.openTarget });
     expect(await unsealDatabase({ source: { open: source.openSource }, findCopy, copyIsGone: false })).toMatchObject({
-      to,
+      other: to,
     });
     await add(await source.open(), "usr_late");
   });

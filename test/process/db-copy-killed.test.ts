@@ -5,10 +5,12 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
+import { runHere } from "../support/command-here.ts";
 import { eventually } from "../support/eventually.ts";
 import { addUser, workOn } from "../support/folder.ts";
+import { passwordOf } from "../support/people.ts";
 import { makePlace, type TestPlace } from "../support/postgres.ts";
-import { commandEnvironment, ENTRY, runCommand } from "../support/server-process.ts";
+import { commandEnvironment, ENTRY } from "../support/server-process.ts";
 
 let parent: string;
 let folder: string;
@@ -23,7 +25,7 @@ beforeEach(async () => {
   settings = { ...key, SALLYPORT_DATA_DIR: folder, SALLYPORT_DATABASE_URL: place.url };
   await addUser(folder, "root", ["admin"], key);
   await workOn(folder, ({ services }) => services.create("orders", [], null), key);
-  await runCommand(["migrate"], settings);
+  await runHere(["migrate"], settings);
 });
 afterEach(async () => {
   await place.remove();
@@ -55,11 +57,15 @@ describe("A copy that is killed", () => {
     await place.ask(`${SLOW} create trigger slow before insert on services execute function slow()`);
     await copyAndKill();
     expect(await usersThere()).toBe(0);
-    expect(await runCommand(["users", "disable", "root"], onSqlite())).toMatchObject({ code: 1 });
-    const listed = await runCommand(["services", "create", "billing"], onSqlite());
+    const mistaken = await runHere(["users", "create", "root"], settings, passwordOf("root"));
+    expect(mistaken).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/the copy from .*\/data, begun .* was not fin/),
+    });
+    const listed = await runHere(["services", "create", "billing"], onSqlite());
     expect(listed, listed.stderr).toMatchObject({ code: 0 });
     await place.ask("drop trigger slow on services");
-    const again = await runCommand(command(), settings);
+    const again = await runHere(command(), settings);
     expect(again, again.stderr).toMatchObject({ code: 0 });
     expect(again.stdout).toMatch(/^services {2}2 /m);
   });
@@ -71,13 +77,13 @@ describe("A copy that is killed", () => {
     );
     await copyAndKill();
     expect(await usersThere()).toBe(0);
-    const refused = await runCommand(["users", "list"], onSqlite());
+    const refused = await runHere(["users", "list"], onSqlite());
     expect(refused.stderr).toContain("is sealed so that the two cannot both serve");
     await place.ask("drop trigger slow on services");
-    const again = await runCommand(command(), settings);
+    const again = await runHere(command(), settings);
     expect(again, again.stderr).toMatchObject({ code: 0 });
     expect(await usersThere()).toBe(1);
-    const once = await runCommand(command(), settings);
+    const once = await runHere(command(), settings);
     expect(once).toMatchObject({ code: 0, stdout: "" });
     expect(once.stderr).toMatch(/holds this copy already, and .* is sealed; serve from/);
   });
@@ -88,8 +94,8 @@ describe("A copy that is killed", () => {
        for each row execute function slow()`,
     );
     await copyAndKill();
-    const unsealed = await runCommand(["db", "unseal", folder], settings);
+    const unsealed = await runHere(["db", "unseal", folder], settings);
     expect(unsealed, unsealed.stderr).toMatchObject({ code: 0 });
-    expect(await runCommand(["users", "list"], onSqlite())).toMatchObject({ code: 0 });
+    expect(await runHere(["users", "list"], onSqlite())).toMatchObject({ code: 0 });
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { takeBackSeal } from "../../src/copy/take-back-seal.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
-import { copyBetween, DIRECTIONS, makeCopyPlace } from "../support/copying.ts";
+import { type CopyPlace, copyBetween, DIRECTIONS, makeCopyPlace } from "../support/copying.ts";
 import { verdictOf } from "../support/decisions.ts";
 import { eventually } from "../support/eventually.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
@@ -58,3 +58,33 @@ describe.each(DIRECTIONS.slice(0, 2))("A service whose database is copied from %
     expect(said(app, "log_read_again")).toHaveLength(1);
   });
 });
+
+it("A service that is started on a PostgreSQL that is being filled waits for the end of it, and makes no keys of its own", async () => {
+  const [source, target] = [await makeCopyPlace("SQLite"), await makeCopyPlace("PostgreSQL")];
+  const first = await startApp({ settings: source.settings, clock: realTime });
+  const root = await welcomeAdmin(first);
+  await first.close();
+  const started: Promise<TestApp>[] = [];
+  const slow = {
+    async openTarget() {
+      const side = await target.openTarget();
+      const clear: typeof side.clear = async (table) => {
+        if (started.length === 0) started.push(startApp({ settings: target.settings, clock: realTime }));
+        // It is at the door when it waits for a lock.
+        await eventually(async () => (await waitingIn(target)).length).toBe(1);
+        await side.clear(table);
+      };
+      return { ...side, clear };
+    },
+  };
+  await copyBetween(source, slow);
+  const [app] = await Promise.all(started);
+  if (app === undefined) throw new Error("nothing was started");
+  onTestFinished(() => app.close());
+  const refreshed = await clientsOf(app.url).auth.refresh({ refreshToken: root.tokens.refreshToken });
+  expect(refreshed.sessionId).toBe(root.tokens.sessionId);
+  expect(await target.ask("select kid from signing_keys")).toHaveLength(3);
+});
+
+const waitingIn = ({ ask }: CopyPlace) =>
+  ask(`select 1 from pg_locks where not granted and relation = to_regclass('meta')`);

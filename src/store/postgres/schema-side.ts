@@ -36,7 +36,7 @@ export async function openTargetSchema(address: Address): Promise<CopySide> {
     session.begin();
     const tables = await tablesIn(client, schema);
     if (tables.includes("kysely_migration")) await refuseRows(session.db, nameOf(address, schema), tables);
-    await migratePostgres(address);
+    await migratePostgres(address, { isToBeFilled: true });
   });
 }
 
@@ -81,7 +81,7 @@ function createSide(client: Client, name: string): CopySide {
 
   return {
     name,
-    read: (work) => explained(() => work(db)),
+    run: (work) => explained(() => work(db)),
     hold: (readers) => explained(() => holdSchema(client, readers, name)),
     now: () => explained(async () => Number((await client.query(`select ${NOW}`)).rows[0]?.now)),
     count: (table) => explained(() => count(table)),

@@ -18,11 +18,14 @@ const PATIENCE_MS = 60_000;
 const OUR_TABLES = ["revocation_log", "signing_keys", "session_rotations"];
 
 /**
- * Makes or updates the schema; the names of the migrations that were run.
+ * Makes or updates the schema, sealed or not if it `isToBeFilled` by a copy; the names of the migrations that were run.
  * @throws UnusableDatabase if it cannot be reached, or is none that we may use; UnusableSchema if a newer version
  * wrote it; SealedDatabase.
  */
-export async function migratePostgres(address: Address): Promise<readonly string[]> {
+export async function migratePostgres(
+  address: Address,
+  { isToBeFilled = false }: { readonly isToBeFilled?: boolean } = {},
+): Promise<readonly string[]> {
   const untimed = { ...TIMEOUTS, statementMs: 0, answerMs: 0, lockMs: PATIENCE_MS };
   const client = new Client(clientConfig(address, untimed));
   client.on("error", () => {});
@@ -35,7 +38,7 @@ export async function migratePostgres(address: Address): Promise<readonly string
     refuseForeign(tables, schema, address);
     const session = openSession(client, { prepares: false });
     session.begin();
-    if (tables.includes("meta")) await refuseSealed(session.db, "postgres");
+    if (tables.includes("meta") && !isToBeFilled) await refuseSealed(session.db, "postgres");
     // Migrating looks through the whole catalogue, even where there is nothing to do.
     if (tables.includes("kysely_migration") && (await isOfThisVersion(client))) return [];
     return await migrate(session.db, schema);

@@ -67,7 +67,7 @@ function createSide(connection: Connection, file: string, clock: Clock): CopySid
   return {
     // Without links and from the root, so that the same folder has one name.
     name: realpathSync(dirname(file)),
-    read: (work) => explained(() => work(db)),
+    run: (work) => explained(() => work(db)),
     hold: () => explained(async () => void connection.exec("begin immediate")),
     now: async () => clock.now(),
     count: (table) => explained(() => count(table)),
