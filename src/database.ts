@@ -15,7 +15,10 @@ export function databaseFile({ dataDir }: Pick<Config, "dataDir">): string {
   return join(dataDir, "sallyport.db");
 }
 
-/** Opens the database and brings its schema up to this version. @throws UnusableDatabase, UnusableSchema, MasterKeyError. */
+/**
+ * Opens the database and brings its schema up to this version.
+ * @throws UnusableDatabase, UnusableSchema, SealedDatabase, MasterKeyError.
+ */
 export async function openDatabase(config: Place, clock: Clock): Promise<Store> {
   if (config.database !== null) {
     const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");
@@ -29,7 +32,7 @@ export async function openDatabase(config: Place, clock: Clock): Promise<Store> 
 /**
  * Makes the database or brings its schema up to this version; the names of the
  * migrations that were run. `beginAnew`: even where a file was lost.
- * @throws UnusableDatabase, UnusableSchema, MasterKeyError.
+ * @throws UnusableDatabase, UnusableSchema, SealedDatabase, MasterKeyError.
  */
 export async function migrateDatabase(
   config: Place,

@@ -1,5 +1,5 @@
 /** Copies that are refused by how they are asked for: nothing was made, sealed or told that is a secret. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
@@ -144,10 +144,12 @@ describe("A copy is refused", () => {
   });
 
   it("into the database that it comes from, however it is named", async () => {
+    symlinkSync(folder, inParent("link"));
     for (const name of [
       folder,
       `${folder}/`,
       join(folder, "sallyport.db"),
+      inParent("link"),
       `${parent}/../${parent.split("/").at(-1)}/data`,
     ]) {
       const { code, stderr } = await copy(folder, name);

@@ -31,7 +31,7 @@ export async function openSourceFile(file: string, clock: Clock): Promise<CopySi
  */
 export async function openTargetFile(file: string, clock: Clock): Promise<CopySide> {
   return openSide(file, clock, async (connection) => {
-    await refuseRows(queriesOn(connection), dirname(file), tablesOf(connection));
+    await refuseRows(queriesOn(connection), nameOf(file), tablesOf(connection));
     await migrate(queriesOn(connection));
     connection.pragma(`cache_size = -${CACHE_KIB}`);
   });
@@ -52,6 +52,11 @@ async function openSide(
   }
 }
 
+/** The folder, without links and from the root, so that the same one has one name. */
+function nameOf(file: string): string {
+  return realpathSync(dirname(file));
+}
+
 function createSide(connection: Connection, file: string, clock: Clock): CopySide {
   const db = queriesOn(connection);
   const { count, page, clear } = rowsOf(db);
@@ -65,8 +70,7 @@ function createSide(connection: Connection, file: string, clock: Clock): CopySid
   }
 
   return {
-    // Without links and from the root, so that the same folder has one name.
-    name: realpathSync(dirname(file)),
+    name: nameOf(file),
     run: (work) => explained(() => work(db)),
     hold: () => explained(async () => void connection.exec("begin immediate")),
     now: async () => clock.now(),
