@@ -275,6 +275,7 @@ describe("Of the workers the doctor says", () => {
       applied: [],
       issuer: null,
       jwes: [],
+      seal: null,
     };
     expect(examineServer(report, 22).mend).toBeNull();
     expect(examineServer(report, 23)).toMatchObject({
