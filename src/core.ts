@@ -9,6 +9,7 @@ import { createKnowledge } from "./check/knowledge.ts";
 import { type Config, LIMITS } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import type { Clock } from "./lib/clock.ts";
+import type { Patience } from "./lib/patience.ts";
 import type { Permits } from "./lib/permits.ts";
 import type { Random } from "./lib/random.ts";
 import type { Log } from "./log.ts";
@@ -164,9 +165,9 @@ export async function openCore({ config, log, clock, random, ...others }: CoreDe
       roleDefinitions: createRoleDefinitions({ commit, audit, maxAccessTtlMs: keys.maxAccessTtlMs }),
       services: createServices({ commit, audit, random }),
       serviceUse,
-      rotateKeys: (force: boolean, actor: Actor) => rotateKeys(keyChange, force, actor),
-      withdrawKey: (kid: string, actor: Actor) => withdrawKey(keyChange, kid, actor),
-      rewrapKeys: (actor: Actor) => rewrapKeys(keyLife, actor),
+      rotateKeys: (force: boolean, actor: Actor, patience?: Patience) => rotateKeys(keyChange, force, actor, patience),
+      withdrawKey: (kid: string, actor: Actor, patience?: Patience) => withdrawKey(keyChange, kid, actor, patience),
+      rewrapKeys: (actor: Actor, patience?: Patience) => rewrapKeys(keyLife, actor, patience),
       declareRestored: () => declareRestored(keyLife),
       async close() {
         follower.stop();

@@ -52,7 +52,7 @@ export async function makeDataFolder(workshop: string, name: string, contents: C
     await core.claimDatabase();
     const user = await core.createUser({ username: "bench0", password: PASSWORD, email: "", roles: ["user"] });
     const login = { identifier: user.username, password: PASSWORD, audiences: [], deviceName: "" };
-    const session = await core.login(login, new AbortController().signal);
+    const session = await core.login(login, { signal: new AbortController().signal, timeoutMs: () => undefined });
     const keys = await readKeys(core, dataDir);
     const users = addUsers(file, user, contents.users);
     revokeSessions(file, contents.revoked);

@@ -7,6 +7,7 @@
  */
 import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
@@ -31,7 +32,7 @@ export type LoginInput = {
  * Checks a password and starts a session.
  * @throws Refusal CREDENTIALS_INVALID, AUDIENCE_UNKNOWN, BUSY, UNAVAILABLE.
  */
-export type Login = (input: LoginInput, signal: AbortSignal) => Promise<TokenPair>;
+export type Login = (input: LoginInput, patience: Patience) => Promise<TokenPair>;
 
 type LoginDeps = {
   readonly read: Store["read"];
@@ -59,15 +60,15 @@ const TRY_AGAIN = "the account changed during the login; try again";
 export function createLogin(deps: LoginDeps): Login {
   const { read, commit, hasher, sessions, issueTokenPair, audit } = deps;
 
-  return async function login({ identifier, password, audiences, deviceName }, signal) {
+  return async function login({ identifier, password, audiences, deviceName }, patience) {
     const session = { audiences: deps.audiences.forLogin(audiences), deviceName };
     for (let attempt = 1; ; attempt += 1) {
-      const found = await read((db) => findByIdentifier(db, identifier));
-      const proof = await prove(found, password, signal);
-      if (proof === null) return refuse(found);
-      const { started } = await commit((tx) => start(tx, proof, session));
+      const found = await read((db) => findByIdentifier(db, identifier), patience);
+      const proof = await prove(found, password, patience.signal);
+      if (proof === null) return refuse(found, patience);
+      const { started } = await commit((tx) => start(tx, proof, session), patience);
       if (typeof started === "object") return issueTokenPair(started);
-      if (started === "changed" || attempt === MAX_ATTEMPTS) return refuse(found);
+      if (started === "changed" || attempt === MAX_ATTEMPTS) return refuse(found, patience);
     }
   };
 
@@ -108,11 +109,11 @@ export function createLogin(deps: LoginDeps): Login {
   }
 
   /** The one refusal, after it is on record. The identifier is not: people type passwords into the wrong field. */
-  async function refuse(user: UserRow | null): Promise<never> {
+  async function refuse(user: UserRow | null, patience: Patience): Promise<never> {
     await commit(async (tx) => {
       await audit.record(tx, { kind: "login_refused", userId: user?.id ?? null });
       return { revision: null };
-    });
+    }, patience);
     throw new Refusal("CREDENTIALS_INVALID");
   }
 }

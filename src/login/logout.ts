@@ -10,6 +10,7 @@ import type { Checker } from "../check/checker.ts";
 import type { Knowledge } from "../check/knowledge.ts";
 import { type Reason, Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
 import type { Revision } from "../revocations/wait-for-revision.ts";
@@ -36,7 +37,7 @@ export type LogoutInput = {
  * Ends sessions and gives the revision from which everybody knows.
  * @throws Refusal TOKEN_*, AUDIENCE_MISMATCH, REFRESH_TOKEN_*, SESSION_ENDED, UNAVAILABLE.
  */
-export type Logout = (input: LogoutInput) => Promise<Revision>;
+export type Logout = (input: LogoutInput, patience: Patience) => Promise<Revision>;
 
 type LogoutDeps = {
   readonly commit: Commit;
@@ -56,9 +57,9 @@ type Proof = {
 
 /** A {@link Logout}. */
 export function createLogout({ commit, refreshTokens, checker, knowledge, audit, clock }: LogoutDeps): Logout {
-  return async function logout({ refreshToken, accessToken, scope }) {
+  return async function logout({ refreshToken, accessToken, scope }, patience) {
     const proof = refreshToken !== "" ? await proveByRefreshToken(refreshToken) : await proveByAccessToken(accessToken);
-    const { revision } = await commit((tx) => end(tx, proof, scope));
+    const { revision } = await commit((tx) => end(tx, proof, scope), patience);
     return { logId: knowledge.logId(), number: revision };
   };
 

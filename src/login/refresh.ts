@@ -8,6 +8,7 @@
 import type { Audit, AuditKind } from "../audit/audit.ts";
 import { type Reason, Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
 import type { RefreshVerdict } from "../sessions/refresh-rule.ts";
@@ -31,7 +32,7 @@ export type RefreshInput = {
  * Exchanges a refresh token.
  * @throws Refusal REFRESH_TOKEN_*, SESSION_ENDED, AUDIENCE_UNKNOWN, UNAVAILABLE.
  */
-export type Refresh = (input: RefreshInput) => Promise<TokenPair>;
+export type Refresh = (input: RefreshInput, patience: Patience) => Promise<TokenPair>;
 
 type RefreshDeps = {
   readonly commit: Commit;
@@ -63,11 +64,11 @@ const CASES: Readonly<Record<RefreshVerdict, AuditKind>> = {
 export function createRefresh(deps: RefreshDeps): Refresh {
   const { commit, refreshTokens, sessions, issueTokenPair, audit, clock } = deps;
 
-  return async function refresh(input) {
+  return async function refresh(input, patience) {
     const token = refreshTokens.read(input.refreshToken);
     if (token === null) throw new Refusal("REFRESH_TOKEN_INVALID");
     if (token.expiresAt <= clock.now()) throw new Refusal("REFRESH_TOKEN_EXPIRED");
-    const outcome = await commit((tx) => exchange(tx, token, input));
+    const outcome = await commit((tx) => exchange(tx, token, input), patience);
     if ("refused" in outcome) throw new Refusal(outcome.refused);
     return issueTokenPair(outcome.grant);
   };

@@ -1,3 +1,4 @@
+import type { Patience } from "../lib/patience.ts";
 import type { Store, Tx } from "../store/store.ts";
 import type { LogFollower } from "./log-follower.ts";
 
@@ -5,15 +6,18 @@ import type { LogFollower } from "./log-follower.ts";
  * A write after which this process knows what it wrote: resolves when the write is
  * on disk and, if it appended to the log, when memory has followed.
  */
-export type Commit = <T extends { readonly revision: number | null }>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+export type Commit = <T extends { readonly revision: number | null }>(
+  work: (tx: Tx) => Promise<T>,
+  patience?: Patience,
+) => Promise<T>;
 
 /** A {@link Commit} on `store`. */
 export function createCommit(deps: {
   readonly store: Pick<Store, "write">;
   readonly follower: Pick<LogFollower, "catchUp">;
 }): Commit {
-  return async function commit(work) {
-    const result = await deps.store.write(work);
+  return async function commit(work, patience) {
+    const result = await deps.store.write(work, patience);
     // Whatever memory holds: its revision may count in a log that was replaced a moment ago.
     if (result.revision !== null) await deps.follower.catchUp();
     return result;

@@ -4,6 +4,7 @@
  */
 import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { voidPrivileges } from "../revocations/entries.ts";
 import { lockDefinitions } from "../store/queries/locks.ts";
@@ -22,11 +23,16 @@ export type AssignRoles = (
   userId: string,
   roles: readonly string[],
   actor: Actor,
+  patience?: Patience,
 ) => Promise<{ readonly revision: number; readonly user: UserRow }>;
 
 /** An {@link AssignRoles}. */
 export function createRoleAssignment(deps: { readonly commit: Commit; readonly audit: Audit }): AssignRoles {
-  return (userId, roles, actor) => deps.commit(onBehalfOf(actor, (tx) => assign(tx, userId, roles, actor)));
+  return (userId, roles, actor, patience) =>
+    deps.commit(
+      onBehalfOf(actor, (tx) => assign(tx, userId, roles, actor)),
+      patience,
+    );
 
   async function assign(tx: Tx, userId: string, roles: readonly string[], actor: Actor) {
     await lockDefinitions(tx);

@@ -5,6 +5,7 @@
  */
 import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceRole } from "../revocations/entries.ts";
 import { lockDefinitions, lockRole } from "../store/queries/locks.ts";
@@ -31,9 +32,10 @@ export type RoleDefinitions = {
     name: string,
     permissions: readonly string[],
     actor: Actor,
+    patience?: Patience,
   ) => Promise<{ revision: number; role: RoleRow }>;
   /** @throws Refusal ROLE_NOT_FOUND, ROLE_BUILT_IN, ROLE_IN_USE. */
-  readonly delete: (name: string, actor: Actor) => Promise<{ revision: number }>;
+  readonly delete: (name: string, actor: Actor, patience?: Patience) => Promise<{ revision: number }>;
 };
 
 type RoleDefinitionsDeps = {
@@ -77,11 +79,18 @@ export function createRoleDefinitions({ commit, audit, maxAccessTtlMs }: RoleDef
   }
 
   return {
-    async set(name, permissions, actor) {
+    async set(name, permissions, actor, patience) {
       if (name === ADMIN) throw new Refusal("ROLE_BUILT_IN");
       refuseEscalation(actor, permissions);
-      return commit(onBehalfOf(actor, (tx) => save(tx, name, permissions, actor)));
+      return commit(
+        onBehalfOf(actor, (tx) => save(tx, name, permissions, actor)),
+        patience,
+      );
     },
-    delete: (name, actor) => commit(onBehalfOf(actor, (tx) => bury(tx, name, actor))),
+    delete: (name, actor, patience) =>
+      commit(
+        onBehalfOf(actor, (tx) => bury(tx, name, actor)),
+        patience,
+      ),
   };
 }

@@ -24,7 +24,7 @@ export function createAccountService(deps: AccountServiceDeps): ServiceImpl<type
   const { read, revokeOwnSession, pageTokens, revisionOf, clock } = deps;
   return {
     async getAccount(_request, context) {
-      const user = await read((db) => findUser(db, "id", userOf(context).userId));
+      const user = await read((db) => findUser(db, "id", userOf(context).userId), context);
       if (user === null) throw new Refusal("SESSION_REVOKED");
       return { user: toUser(user) };
     },
@@ -34,7 +34,7 @@ export function createAccountService(deps: AccountServiceDeps): ServiceImpl<type
         request,
         ["sessions", userId],
         pageTokens,
-        (before, limit) => read((db) => listLiveSessions(db, { userId, now: clock.now(), before, limit })),
+        (before, limit) => read((db) => listLiveSessions(db, { userId, now: clock.now(), before, limit }), context),
         ({ id }) => id,
       );
       return {
@@ -43,7 +43,7 @@ export function createAccountService(deps: AccountServiceDeps): ServiceImpl<type
       };
     },
     async revokeSession({ sessionId }, context) {
-      const { revision } = await revokeOwnSession(userOf(context).userId, sessionId);
+      const { revision } = await revokeOwnSession(userOf(context).userId, sessionId, context);
       return { revision: revisionOf(revision) };
     },
   };

@@ -21,18 +21,19 @@ type AuthServiceDeps = {
 /** `AuthService`: message in, one call, message out. */
 export function createAuthService(deps: AuthServiceDeps): ServiceImpl<typeof AuthService> {
   return {
-    async signup(request, { signal }) {
-      return { user: toUser(await deps.signup(request, signal)) };
+    async signup(request, context) {
+      return { user: toUser(await deps.signup(request, context)) };
     },
-    async login(request, { signal }) {
-      return toTokens(await deps.login(request, signal));
+    async login(request, context) {
+      return toTokens(await deps.login(request, context));
     },
-    async refresh(request) {
-      return toTokens(await deps.refresh(request));
+    async refresh(request, context) {
+      return toTokens(await deps.refresh(request, context));
     },
-    async logout({ refreshToken, scope }, { values }) {
-      const accessToken = bearerToken(values.get(callKey).authorization);
-      return { revision: toRevision(await deps.logout({ refreshToken, accessToken, scope: fromScope(scope) })) };
+    async logout({ refreshToken, scope }, context) {
+      const accessToken = bearerToken(context.values.get(callKey).authorization);
+      const input = { refreshToken, accessToken, scope: fromScope(scope) };
+      return { revision: toRevision(await deps.logout(input, context)) };
     },
     authorize: (request, context) => deps.authorize(request, context),
     batchAuthorize: (request, context) => batchAuthorize(request, deps.authorize, context),

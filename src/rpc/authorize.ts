@@ -3,27 +3,21 @@
  * a revision is asked for that memory has not reached.
  */
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { HandlerContext } from "@connectrpc/connect";
 import type { AuthorizeRequest, AuthorizeResponse } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import type { Checker } from "../check/checker.ts";
 import type { Knowledge } from "../check/knowledge.ts";
 import { Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { type Patience, timeLeft } from "../lib/patience.ts";
 import type { WaitForRevision } from "../revocations/wait-for-revision.ts";
 import { toAuthorizeResponse } from "./decision-message.ts";
 import { fromRevision } from "./messages.ts";
 
-/** What it takes to get an answer through before a deadline, in milliseconds. */
-const ANSWER_MARGIN_MS = 50;
-
 /** Answers one question, at once unless it has to wait for a revision. @throws Refusal REVISION_UNKNOWN, REVISION_NOT_REACHED, TOO_STALE. */
 export type Authorize = (
   request: AuthorizeRequest,
-  limits: CallLimits,
+  patience: Patience,
 ) => AuthorizeResponse | Promise<AuthorizeResponse>;
-
-/** How long a call may go on. */
-export type CallLimits = Pick<HandlerContext, "signal" | "timeoutMs">;
 
 type AuthorizeDeps = {
   readonly checker: Pick<Checker, "check">;
@@ -38,10 +32,10 @@ type AuthorizeDeps = {
 export function createAuthorize(deps: AuthorizeDeps): Authorize {
   const { checker, knowledge, waitForRevision, standardAudience, clock } = deps;
 
-  return function authorize(request, limits) {
+  return function authorize(request, patience) {
     const { minRevision } = request;
     if (minRevision === undefined) return decide(request);
-    return waitForRevision(fromRevision(minRevision), whileAnswerable(limits)).then(() => decide(request));
+    return waitForRevision(fromRevision(minRevision), whileAnswerable(patience)).then(() => decide(request));
   };
 
   function decide(request: AuthorizeRequest): AuthorizeResponse {
@@ -68,8 +62,9 @@ export function createAuthorize(deps: AuthorizeDeps): Authorize {
 }
 
 /** Ends so long before the deadline that "not reached" still gets through to the client. */
-function whileAnswerable({ signal, timeoutMs }: CallLimits): AbortSignal {
-  const left = timeoutMs();
-  if (left === undefined) return signal;
-  return AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, left - ANSWER_MARGIN_MS))]);
+function whileAnswerable(patience: Patience): AbortSignal {
+  const { signal } = patience;
+  const leftMs = patience.timeoutMs();
+  if (leftMs === undefined) return signal;
+  return AbortSignal.any([signal, AbortSignal.timeout(Math.floor(timeLeft(patience, leftMs)))]);
 }

@@ -7,6 +7,7 @@ import type { Audit } from "../audit/audit.ts";
 import { API_KEY_PREFIX } from "../check/service-table.ts";
 import { Refusal } from "../errors.ts";
 import { encodeBase64Url } from "../lib/base64url.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Random } from "../lib/random.ts";
 import { sha256 } from "../lib/sha256.ts";
 import type { Commit } from "../revocations/commit.ts";
@@ -26,9 +27,10 @@ export type Services = {
     name: string,
     permissions: readonly string[],
     actor: Actor,
+    patience?: Patience,
   ) => Promise<{ readonly revision: number; readonly service: ServiceRow; readonly apiKey: string }>;
   /** Ends a credential. @throws Refusal SERVICE_NOT_FOUND. */
-  readonly revoke: (name: string, actor: Actor) => Promise<{ readonly revision: number }>;
+  readonly revoke: (name: string, actor: Actor, patience?: Patience) => Promise<{ readonly revision: number }>;
 };
 
 /** {@link Services} in the database. */
@@ -62,7 +64,7 @@ export function createServices(deps: {
   }
 
   return {
-    async create(name, permissions, actor) {
+    async create(name, permissions, actor, patience) {
       refuseEscalation(actor, permissions);
       const apiKey = `${API_KEY_PREFIX}${encodeBase64Url(random.bytes(32))}`;
       const service: ServiceRow = {
@@ -74,8 +76,16 @@ export function createServices(deps: {
         last_used_at: null,
         revoked_at: null,
       };
-      return { ...(await commit(onBehalfOf(actor, (tx) => insert(tx, service, permissions, actor)))), apiKey };
+      const made = await commit(
+        onBehalfOf(actor, (tx) => insert(tx, service, permissions, actor)),
+        patience,
+      );
+      return { ...made, apiKey };
     },
-    revoke: (name, actor) => commit(onBehalfOf(actor, (tx) => end(tx, name, actor))),
+    revoke: (name, actor, patience) =>
+      commit(
+        onBehalfOf(actor, (tx) => end(tx, name, actor)),
+        patience,
+      ),
   };
 }

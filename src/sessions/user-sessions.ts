@@ -1,6 +1,7 @@
 /** Anybody's sessions, for those who may end them. */
 import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
 import { type Actor, onBehalfOf } from "../roles/actor.ts";
@@ -12,11 +13,12 @@ import type { Tx } from "../store/store.ts";
 /** Ends sessions that are not over; each tells the revision from which everybody knows. */
 export type UserSessionRevocation = {
   /** @throws Refusal SESSION_NOT_FOUND. */
-  readonly revoke: (sessionId: string, actor: Actor) => Promise<{ readonly revision: number }>;
+  readonly revoke: (sessionId: string, actor: Actor, patience?: Patience) => Promise<{ readonly revision: number }>;
   /** Ends every session of a user. @throws Refusal USER_NOT_FOUND. */
   readonly revokeAll: (
     userId: string,
     actor: Actor,
+    patience?: Patience,
   ) => Promise<{ readonly revision: number; readonly endedCount: number }>;
 };
 
@@ -53,7 +55,15 @@ export function createUserSessionRevocation(deps: {
   }
 
   return {
-    revoke: (sessionId, actor) => commit(onBehalfOf(actor, (tx) => revoke(tx, sessionId, actor))),
-    revokeAll: (userId, actor) => commit(onBehalfOf(actor, (tx) => revokeAll(tx, userId, actor))),
+    revoke: (sessionId, actor, patience) =>
+      commit(
+        onBehalfOf(actor, (tx) => revoke(tx, sessionId, actor)),
+        patience,
+      ),
+    revokeAll: (userId, actor, patience) =>
+      commit(
+        onBehalfOf(actor, (tx) => revokeAll(tx, userId, actor)),
+        patience,
+      ),
   };
 }

@@ -3,6 +3,7 @@
  * Says nothing of the engine; each engine implements this and passes one suite.
  */
 import type { Kysely } from "kysely";
+import type { Patience } from "../lib/patience.ts";
 import type { Schema } from "./schema.ts";
 
 /** Queries inside one read or write. Not to be kept after it. */
@@ -21,17 +22,21 @@ export type Tx = {
   readonly announce?: () => void;
 };
 
-/** A database. */
+/**
+ * A database. Work is not begun once the patience of whoever asks is over, and what it then waits for, it waits for no
+ * longer than that; but what is being committed is committed, whoever went away.
+ */
 export type Store = {
   /** Runs queries that all see one state of the database. */
-  readonly read: <T>(work: (db: Queries) => Promise<T>) => Promise<T>;
+  readonly read: <T>(work: (db: Queries) => Promise<T>, patience?: Patience) => Promise<T>;
   /**
    * Runs queries that are kept together. Resolves when they are on disk; a throw
    * from `work` undoes them and is passed on. `work` may run more than once, and
    * must await nothing but its own queries: others wait for it.
-   * @throws Refusal UNAVAILABLE if the database cannot take the write.
+   * @throws Refusal UNAVAILABLE if the database cannot take the write in time; DEADLINE_EXCEEDED if nobody waited any
+   * more when it was the write's turn.
    */
-  readonly write: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
+  readonly write: <T>(work: (tx: Tx) => Promise<T>, patience?: Patience) => Promise<T>;
   /**
    * Changes whenever anyone may have changed the database, this process included;
    * `null` where only reading tells.

@@ -6,6 +6,7 @@
 import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Random } from "../lib/random.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { announceKeys } from "../revocations/entries.ts";
@@ -81,7 +82,12 @@ export type Rotation = {
  * one. `force` does so even while a verifier may not yet have seen the next key.
  * @throws Refusal NEXT_KEY_TOO_NEW.
  */
-export async function rotateKeys(deps: KeyChangeDeps, force: boolean, actor: Actor): Promise<Rotation> {
+export async function rotateKeys(
+  deps: KeyChangeDeps,
+  force: boolean,
+  actor: Actor,
+  patience?: Patience,
+): Promise<Rotation> {
   const { commit, masterKeys, algorithm, jwksCacheLifeMs, audit, clock } = deps;
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
   return commit(
@@ -101,6 +107,7 @@ export async function rotateKeys(deps: KeyChangeDeps, force: boolean, actor: Act
       await audit.record(tx, { kind: "keys_rotated", actor: actor?.id ?? null, details: kids });
       return { ...kids, revision };
     }),
+    patience,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Audit } from "../audit/audit.ts";
+import type { Patience } from "../lib/patience.ts";
 import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { listKeys, replaceEncryption } from "../store/queries/keys.ts";
 import type { Store } from "../store/store.ts";
@@ -17,9 +18,9 @@ export type RewrapKeysDeps = {
  * @returns how many keys were rewrapped.
  * @throws MasterKeyError if a key is under none of the master keys.
  */
-export async function rewrapKeys(deps: RewrapKeysDeps, actor: Actor): Promise<number> {
+export async function rewrapKeys(deps: RewrapKeysDeps, actor: Actor, patience?: Patience): Promise<number> {
   const { store, masterKeys, audit } = deps;
-  const rows = await store.read(listKeys);
+  const rows = await store.read(listKeys, patience);
   const rewrapped = await Promise.all(
     rows.map(async ({ kid, private_jwe: from }) => {
       return { kid, from, to: await masterKeys.encrypt(await masterKeys.decrypt(from)) };
@@ -30,6 +31,6 @@ export async function rewrapKeys(deps: RewrapKeysDeps, actor: Actor): Promise<nu
     const details = { keys: rewrapped.length };
     await audit.record(tx, { kind: "keys_rewrapped", actor: actor?.id ?? null, details });
   });
-  await store.write(work);
+  await store.write(work, patience);
   return rewrapped.length;
 }

@@ -3,6 +3,7 @@
  * it signed is void at once, everywhere; their owners refresh and go on.
  */
 import { Refusal } from "../errors.ts";
+import type { Patience } from "../lib/patience.ts";
 import { announceKeys } from "../revocations/entries.ts";
 import { type Actor, onBehalfOf } from "../roles/actor.ts";
 import { deleteKey, insertKeys, type KeyRow, listKeys, updateKey } from "../store/queries/keys.ts";
@@ -20,6 +21,7 @@ export async function withdrawKey(
   { commit, masterKeys, algorithm, audit, clock }: KeyChangeDeps,
   kid: string,
   actor: Actor,
+  patience?: Patience,
 ): Promise<{ readonly revision: number }> {
   const fresh = await generateSigningKey(algorithm, "next", clock.now(), masterKeys);
   return commit(
@@ -38,6 +40,7 @@ export async function withdrawKey(
       });
       return { revision };
     }),
+    patience,
   );
 }
 

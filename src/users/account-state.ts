@@ -5,6 +5,7 @@
  */
 import type { Audit, AuditKind } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import { checkNewPassword } from "../passwords/password-policy.ts";
 import type { Commit } from "../revocations/commit.ts";
@@ -27,12 +28,12 @@ export type AccountState = {
     userId: string,
     password: string,
     actor: Actor,
-    signal?: AbortSignal,
+    patience?: Patience,
   ) => Promise<ChangedAccount>;
   /** @throws Refusal USER_NOT_FOUND, PRIVILEGE_ESCALATION, LAST_ADMIN. */
-  readonly disable: (userId: string, actor: Actor) => Promise<ChangedAccount>;
+  readonly disable: (userId: string, actor: Actor, patience?: Patience) => Promise<ChangedAccount>;
   /** @throws Refusal USER_NOT_FOUND, PRIVILEGE_ESCALATION. */
-  readonly enable: (userId: string, actor: Actor) => Promise<ChangedAccount>;
+  readonly enable: (userId: string, actor: Actor, patience?: Patience) => Promise<ChangedAccount>;
 };
 
 type AccountStateDeps = {
@@ -78,16 +79,27 @@ export function createAccountState({ read, commit, hasher, audit }: AccountState
   }
 
   return {
-    async setPassword(userId, password, actor, signal) {
-      const user = await read((db) => findUser(db, "id", userId));
+    async setPassword(userId, password, actor, patience) {
+      const user = await read((db) => findUser(db, "id", userId), patience);
       // Asked again inside the write; here, so that a refusal costs no hash.
       refuseUnreachable(user, actor);
       await checkNewPassword(password, user);
-      const hash = await hasher.hash(password, signal);
-      return commit(onBehalfOf(actor, (tx) => replacePassword(tx, userId, hash, actor)));
+      const hash = await hasher.hash(password, patience?.signal);
+      return commit(
+        onBehalfOf(actor, (tx) => replacePassword(tx, userId, hash, actor)),
+        patience,
+      );
     },
-    disable: (userId, actor) => commit(onBehalfOf(actor, (tx) => disable(tx, userId, actor))),
-    enable: (userId, actor) => commit(onBehalfOf(actor, (tx) => enable(tx, userId, actor))),
+    disable: (userId, actor, patience) =>
+      commit(
+        onBehalfOf(actor, (tx) => disable(tx, userId, actor)),
+        patience,
+      ),
+    enable: (userId, actor, patience) =>
+      commit(
+        onBehalfOf(actor, (tx) => enable(tx, userId, actor)),
+        patience,
+      ),
   };
 }
 

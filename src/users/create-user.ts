@@ -4,6 +4,7 @@
  */
 import type { Audit } from "../audit/audit.ts";
 import { invalidField, Refusal } from "../errors.ts";
+import type { Patience } from "../lib/patience.ts";
 import type { Random } from "../lib/random.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import { checkNewPassword } from "../passwords/password-policy.ts";
@@ -30,7 +31,7 @@ export type NewUser = {
  * Makes an account.
  * @throws Refusal PRIVILEGE_ESCALATION, REQUEST_INVALID, PASSWORD_*, USERNAME_TAKEN, EMAIL_TAKEN, ROLE_NOT_FOUND, BUSY, UNAVAILABLE.
  */
-export type CreateUser = (input: NewUser, signal?: AbortSignal) => Promise<UserRow>;
+export type CreateUser = (input: NewUser, patience?: Patience) => Promise<UserRow>;
 
 type CreateUserDeps = {
   readonly store: Pick<Store, "read" | "write">;
@@ -43,14 +44,17 @@ type Names = { readonly username: string; readonly email: string | null };
 
 /** A {@link CreateUser}. */
 export function createUserCreator({ store, hasher, audit, random }: CreateUserDeps): CreateUser {
-  return async function createUser({ username, password, email, roles, actor = null }, signal) {
+  return async function createUser({ username, password, email, roles, actor = null }, patience) {
     refuseForeignRoles(actor, roles);
     const names = { username: preparedUsername(username), email: email === "" ? null : canonicalAddress(email) };
     await checkNewPassword(password, names);
     // Asked again inside the write; here, so that a refusal costs no hash.
-    await store.read((db) => refuseTaken(db, names, roles));
-    const hash = await hasher.hash(password, signal);
-    return store.write(onBehalfOf(actor, (tx) => insert(tx, names, hash, roles, actor)));
+    await store.read((db) => refuseTaken(db, names, roles), patience);
+    const hash = await hasher.hash(password, patience?.signal);
+    return store.write(
+      onBehalfOf(actor, (tx) => insert(tx, names, hash, roles, actor)),
+      patience,
+    );
   };
 
   async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[], actor: Actor) {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { findUser } from "../../src/store/queries/users.ts";
 import { temporaryFolder } from "../support/app.ts";
 import { workOn } from "../support/folder.ts";
+import { endless } from "../support/patience.ts";
 import { runAtTerminal } from "../support/terminal.ts";
 
 const PASSWORD = "kites over the harbour";
@@ -30,7 +31,7 @@ it("asks for the password twice, shows nothing of it, and heeds the backspace", 
   );
   const { userId } = await workOn(folder, async ({ login }) => {
     const request = { identifier: "ada", password: PASSWORD, audiences: [], deviceName: "" };
-    return { userId: (await login(request, new AbortController().signal)).user.id };
+    return { userId: (await login(request, endless)).user.id };
   });
   expect(userId).toBe((await ada())?.id);
 });

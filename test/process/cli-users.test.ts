@@ -7,6 +7,7 @@ import { clientsOf } from "../support/clients.ts";
 import { verdictOf } from "../support/decisions.ts";
 import { addUser, workOn } from "../support/folder.ts";
 import { acknowledged, expectObeyed } from "../support/obeyed.ts";
+import { endless } from "../support/patience.ts";
 import { logIn, passwordOf } from "../support/people.ts";
 import { runCommand, startServerProcess } from "../support/server-process.ts";
 
@@ -24,9 +25,8 @@ const users = () =>
 /** Which of the passwords let the user in. */
 function passwordsOf(username: string, candidates: readonly string[]): Promise<readonly string[]> {
   return workOn(folder, async ({ login }) => {
-    const { signal } = new AbortController();
     const request = (password: string) => ({ identifier: username, password, audiences: [], deviceName: "" });
-    const tries = candidates.map((password) => login(request(password), signal));
+    const tries = candidates.map((password) => login(request(password), endless));
     const outcomes = await Promise.allSettled(tries);
     return candidates.filter((_, index) => outcomes[index]?.status === "fulfilled");
   });

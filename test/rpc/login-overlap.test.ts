@@ -4,6 +4,7 @@ import { Refusal } from "../../src/errors.ts";
 import { createHashPermits, createPasswordHasher, type PasswordHasher } from "../../src/passwords/password-hasher.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { loginWith } from "../support/login-flow.ts";
+import { endless } from "../support/patience.ts";
 import { logIn, passwordOf, signUp, welcome } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
 import { changeUser, countSessions, deleteUser, userRow } from "../support/rows.ts";
@@ -42,7 +43,7 @@ function loginWhile(username: string, change: (core: Core) => Promise<unknown>, 
       app,
     );
     try {
-      return (await login(input, new AbortController().signal)).sessionId;
+      return (await login(input, endless)).sessionId;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return error.reason;

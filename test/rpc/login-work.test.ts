@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createHashPermits, createPasswordHasher } from "../../src/passwords/password-hasher.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { loginWith } from "../support/login-flow.ts";
+import { endless } from "../support/patience.ts";
 import { passwordOf, signUp } from "../support/people.ts";
 import { changeUser, userRow } from "../support/rows.ts";
 
@@ -26,7 +27,7 @@ function hashesOf(identifier: string, password: string, passes = app.config.argo
   const hasher = createPasswordHasher({ argon2: { ...app.config.argon2, passes }, permits: { run: counted } });
   const input = { identifier, password, audiences: [], deviceName: "" };
   return app.beside(async (core) => {
-    await loginWith(hasher, core, app)(input, new AbortController().signal).catch(() => {});
+    await loginWith(hasher, core, app)(input, endless).catch(() => {});
     return hashes;
   });
 }

@@ -7,6 +7,7 @@ import { findRole } from "../../src/store/queries/roles.ts";
 import { liveServices } from "../../src/store/queries/services.ts";
 import { findUser, lockUser, setState } from "../../src/store/queries/users.ts";
 import type { TestApp } from "../support/app.ts";
+import { endless } from "../support/patience.ts";
 import { passwordOf } from "../support/people.ts";
 import { ENGINES, startTwoApps, type TwoApps } from "../support/two-apps.ts";
 
@@ -115,9 +116,8 @@ describe.each(ENGINES)("On %s", (engine) => {
     await withTwo(async (one, other) => {
       await one.createUser(account("root", ["admin"]));
       const { id } = await one.createUser(account("eve", ["admin"]));
-      const { signal } = new AbortController();
       const request = { identifier: "eve", password: passwordOf("eve"), audiences: [], deviceName: "" };
-      const { sessionId } = await other.login(request, signal);
+      const { sessionId } = await other.login(request, endless);
       const actor = { id, sessionId, roles: ["admin"], holds: () => true, mayGive: () => true };
       let command: Promise<unknown> = Promise.resolve();
       await one.store.write(async (tx) => {

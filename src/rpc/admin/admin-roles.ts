@@ -20,22 +20,22 @@ export type AdminRolesDeps = {
 export function createAdminRoles(deps: AdminRolesDeps): AdminPart<"listRoles" | "setRole" | "deleteRole"> {
   const { read, roleDefinitions, pageTokens, revisionOf, actorOf } = deps;
   return {
-    async listRoles(request) {
+    async listRoles(request, context) {
       const page = await fetchPage(
         request,
         ["roles"],
         pageTokens,
-        (after, limit) => read((db) => listRoles(db, { after, limit })),
+        (after, limit) => read((db) => listRoles(db, { after, limit }), context),
         ({ name }) => name,
       );
       return { roles: page.items.map(toRole), nextPageToken: page.nextPageToken };
     },
     async setRole({ name, permissions }, context) {
-      const { revision, role } = await roleDefinitions.set(name, permissions, actorOf(context));
+      const { revision, role } = await roleDefinitions.set(name, permissions, actorOf(context), context);
       return { revision: revisionOf(revision), role: toRole(role) };
     },
     async deleteRole({ name }, context) {
-      const { revision } = await roleDefinitions.delete(name, actorOf(context));
+      const { revision } = await roleDefinitions.delete(name, actorOf(context), context);
       return { revision: revisionOf(revision) };
     },
   };

@@ -22,18 +22,18 @@ export function createAdminServices(
 ): AdminPart<"listServices" | "createService" | "revokeService"> {
   const { read, services, pageTokens, revisionOf, actorOf } = deps;
   return {
-    async listServices(request) {
+    async listServices(request, context) {
       const page = await fetchPage(
         request,
         ["services"],
         pageTokens,
-        (after, limit) => read((db) => listServices(db, { after, limit })),
+        (after, limit) => read((db) => listServices(db, { after, limit }), context),
         ({ name }) => name,
       );
       return { services: page.items.map(toServiceCredential), nextPageToken: page.nextPageToken };
     },
     async createService({ name, permissions }, context) {
-      const made = await services.create(name, permissions, actorOf(context));
+      const made = await services.create(name, permissions, actorOf(context), context);
       return {
         service: toServiceCredential(made.service),
         apiKey: made.apiKey,
@@ -41,7 +41,7 @@ export function createAdminServices(
       };
     },
     async revokeService({ name }, context) {
-      const { revision } = await services.revoke(name, actorOf(context));
+      const { revision } = await services.revoke(name, actorOf(context), context);
       return { revision: revisionOf(revision) };
     },
   };

@@ -26,24 +26,25 @@ export function createAdminSessions(
 ): AdminPart<"listUserSessions" | "revokeUserSession" | "revokeAllUserSessions"> {
   const { read, userSessions, pageTokens, revisionOf, clock, actorOf } = deps;
   return {
-    async listUserSessions(request) {
+    async listUserSessions(request, context) {
       const { userId } = request;
-      if ((await read((db) => findUser(db, "id", userId))) === null) throw new Refusal("USER_NOT_FOUND");
+      const user = await read((db) => findUser(db, "id", userId), context);
+      if (user === null) throw new Refusal("USER_NOT_FOUND");
       const page = await fetchPage(
         request,
         ["user-sessions", userId],
         pageTokens,
-        (before, limit) => read((db) => listLiveSessions(db, { userId, now: clock.now(), before, limit })),
+        (before, limit) => read((db) => listLiveSessions(db, { userId, now: clock.now(), before, limit }), context),
         ({ id }) => id,
       );
       return { sessions: page.items.map((session) => toSession(session, "")), nextPageToken: page.nextPageToken };
     },
     async revokeUserSession({ sessionId }, context) {
-      const { revision } = await userSessions.revoke(sessionId, actorOf(context));
+      const { revision } = await userSessions.revoke(sessionId, actorOf(context), context);
       return { revision: revisionOf(revision) };
     },
     async revokeAllUserSessions({ userId }, context) {
-      const { revision, endedCount } = await userSessions.revokeAll(userId, actorOf(context));
+      const { revision, endedCount } = await userSessions.revokeAll(userId, actorOf(context), context);
       return { revision: revisionOf(revision), endedCount };
     },
   };

@@ -36,40 +36,40 @@ export function createAdminUsers(
   }
 
   return {
-    async listUsers(request) {
+    async listUsers(request, context) {
       const { role } = request;
       const page = await fetchPage(
         request,
         ["users", role],
         pageTokens,
-        (after, limit) => read((db) => listUsers(db, { after, limit, role })),
+        (after, limit) => read((db) => listUsers(db, { after, limit, role }), context),
         ({ id }) => id,
       );
       return { users: page.items.map(toUser), nextPageToken: page.nextPageToken };
     },
-    async getUser({ identity }) {
-      const user = await read((db) => findByIdentity(db, identity));
+    async getUser({ identity }, context) {
+      const user = await read((db) => findByIdentity(db, identity), context);
       if (user === null) throw new Refusal("USER_NOT_FOUND");
       return { user: toUser(user) };
     },
     async createUser({ username, password, email, roles }, context) {
       const actor = actorOf(context);
-      const user = await createUser({ username, password, email, roles, actor }, context.signal);
+      const user = await createUser({ username, password, email, roles, actor }, context);
       return { user: toUser(user) };
     },
     async setUserRoles({ userId, roles }, context) {
-      const { revision, user } = await assignRoles(userId, roles, actorOf(context));
+      const { revision, user } = await assignRoles(userId, roles, actorOf(context), context);
       return { revision: revisionOf(revision), user: toUser(user) };
     },
     async setUserPassword({ userId, password }, context) {
       const actor = actorOf(context);
-      return toChanged(await accountState.setPassword(userId, password, actor, context.signal));
+      return toChanged(await accountState.setPassword(userId, password, actor, context));
     },
     async disableUser({ userId }, context) {
-      return toChanged(await accountState.disable(userId, actorOf(context)));
+      return toChanged(await accountState.disable(userId, actorOf(context), context));
     },
     async enableUser({ userId }, context) {
-      const { user } = await accountState.enable(userId, actorOf(context));
+      const { user } = await accountState.enable(userId, actorOf(context), context);
       return { user: toUser(user) };
     },
   };

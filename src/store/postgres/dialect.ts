@@ -23,8 +23,8 @@ const MAX_PREPARED = 300;
 /** Queries on a connection. */
 export type Session = {
   readonly db: Queries;
-  /** Lets queries through until it is ended. */
-  readonly begin: () => void;
+  /** Lets queries through until it is ended, each if `mayGoOn` does not throw. */
+  readonly begin: (mayGoOn?: () => void) => void;
   /** No query goes through any more: the connection is about to be somebody else's. */
   readonly end: () => void;
 };
@@ -46,10 +46,12 @@ export function sessionOn(client: ClientBase): Session {
  */
 export function openSession(client: ClientBase, { prepares }: { readonly prepares: boolean }): Session {
   let isOpen = false;
+  let mayGoOn = () => {};
   let last: Promise<unknown> = Promise.resolve();
 
   async function send<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     if (!isOpen) throw new Error("a query came after the end of its transaction");
+    mayGoOn();
     const name = prepares ? nameOf(sql) : undefined;
     try {
       const result = await client.query({ text: sql, values: [...parameters], ...(name && { name }) });
@@ -81,7 +83,8 @@ export function openSession(client: ClientBase, { prepares }: { readonly prepare
   setShortcut(db, connection);
   return {
     db,
-    begin() {
+    begin(asked = () => {}) {
+      mayGoOn = asked;
       isOpen = true;
     },
     end() {

@@ -1,6 +1,7 @@
 /** Connections that are shared: so many at once, so many who wait for one, for so long. */
 import { type ClientBase, Pool, type PoolClient } from "pg";
 import { Refusal } from "../../errors.ts";
+import { isOver, type Patience, timeLeft } from "../../lib/patience.ts";
 import { createPermits, type Permits } from "../../lib/permits.ts";
 import type { Address } from "./address.ts";
 import { clientConfig, makeTrustworthy, type Timeouts } from "./client.ts";
@@ -16,12 +17,13 @@ const NONE_FREE = "no connection became free in time";
 /** A bounded number of connections. */
 export type ClientPool = {
   /**
-   * Runs `work` on a connection that nobody else uses meanwhile. One that is no good afterwards is given up.
+   * Runs `work` on a connection that nobody else uses meanwhile. One that is no good afterwards is given up. Whose
+   * patience is over before that leaves the queue.
    * @throws Refusal UNAVAILABLE if there is none to be had, and what `work` throws.
    */
-  readonly read: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
+  readonly read: <T>(work: (client: ClientBase) => Promise<T>, patience?: Patience) => Promise<T>;
   /** The same, if few enough do. */
-  readonly write: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
+  readonly write: <T>(work: (client: ClientBase) => Promise<T>, patience?: Patience) => Promise<T>;
   /** Closes every connection; after what is under way. */
   readonly close: () => Promise<void>;
 };
@@ -55,12 +57,13 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
     }
   }
 
-  async function occupy<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
+  async function occupy<T>(work: (client: ClientBase) => Promise<T>, patience?: Patience): Promise<T> {
     const client = await acquire().catch((error: unknown) => {
       throw error instanceof Refusal ? error : unavailable(toFault(error));
     });
     let isLost = false;
     try {
+      if (isOver(patience)) throw new Refusal("DEADLINE_EXCEEDED");
       return await work(client);
     } catch (error) {
       isLost = isLoss(error);
@@ -73,32 +76,40 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
   }
 
   /** Waits for a permit, and not for ever. */
-  async function inTurn<T>(permits: Permits, work: () => Promise<T>): Promise<T> {
-    const patience = new AbortController();
+  async function inTurn<T>(permits: Permits, work: () => Promise<T>, patience?: Patience): Promise<T> {
+    const wait = new AbortController();
+    const giveUp = () => wait.abort(new Error(NONE_FREE));
     let timer: NodeJS.Timeout | undefined;
     let isRunning = false;
+    const stopWaiting = () => {
+      clearTimeout(timer);
+      patience?.signal.removeEventListener("abort", giveUp);
+    };
     const begin = () => {
       isRunning = true;
-      // Patience is for the wait alone.
-      clearTimeout(timer);
+      // To give up is for the wait alone: what runs may commit, and whoever asked for it must learn that.
+      stopWaiting();
       return work();
     };
-    const result = permits.run(begin, patience.signal);
-    if (!isRunning) timer = setTimeout(() => patience.abort(new Error(NONE_FREE)), timeouts.connectMs);
+    const result = permits.run(begin, wait.signal);
+    if (!isRunning) {
+      timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
+      patience?.signal.addEventListener("abort", giveUp, { once: true });
+    }
     try {
       return await result;
     } catch (error) {
       throw isRunning ? error : unavailable(error);
     } finally {
-      clearTimeout(timer);
+      stopWaiting();
     }
   }
 
-  const read: ClientPool["read"] = (work) => inTurn(forAll, () => occupy(work));
+  const read: ClientPool["read"] = (work, patience) => inTurn(forAll, () => occupy(work, patience), patience);
 
   return {
     read,
-    write: (work) => inTurn(forWrites, () => read(work)),
+    write: (work, patience) => inTurn(forWrites, () => read(work, patience), patience),
     close: () => pool.end(),
   };
 }

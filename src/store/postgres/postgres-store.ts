@@ -5,6 +5,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Refusal } from "../../errors.ts";
+import { isOver, type Patience } from "../../lib/patience.ts";
 import type { Store } from "../store.ts";
 import { parseAddress } from "./address.ts";
 import { TIMEOUTS, type Timeouts } from "./client.ts";
@@ -38,10 +39,17 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   await migratePostgres(address);
   const pool = createClientPool(address, maxConnections, timeouts);
-  return createStore(pool, createHints(address, timeouts, jitter), jitter);
+  return createStore({ pool, hints: createHints(address, timeouts, jitter), timeouts, jitter });
 }
 
-function createStore(pool: ClientPool, hints: Hints, jitter: () => number): Store {
+type Parts = {
+  readonly pool: ClientPool;
+  readonly hints: Hints;
+  readonly timeouts: Timeouts;
+  readonly jitter: () => number;
+};
+
+function createStore({ pool, hints, timeouts, jitter }: Parts): Store {
   const underWay = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
 
@@ -52,20 +60,24 @@ function createStore(pool: ClientPool, hints: Hints, jitter: () => number): Stor
     return result.finally(() => underWay.delete(result));
   }
 
-  /** Tries again as long as that may help; `mayRetry` is asked each time. */
-  async function persist<T>(attempt: () => Promise<T>, mayRetry: () => boolean): Promise<T> {
+  /** Tries again as long as that may help, and somebody waits; `mayRetry` is asked each time. */
+  async function persist<T>(
+    attempt: () => Promise<T>,
+    patience: Patience | undefined,
+    mayRetry: () => boolean,
+  ): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await attempt();
       } catch (error) {
-        const waitMs = mayRetry() ? waitBeforeRetry(error, tries, jitter) : null;
+        const waitMs = mayRetry() && !isOver(patience) ? waitBeforeRetry(error, tries, jitter) : null;
         if (waitMs === null) throw refusalOf(error);
         await pause(waitMs);
       }
     }
   }
 
-  const read: Store["read"] = (work) =>
+  const read: Store["read"] = (work, patience) =>
     unlessClosed(() => {
       // A connection that broke while it was idle shows it here first.
       let hasBegun = false;
@@ -74,15 +86,17 @@ function createStore(pool: ClientPool, hints: Hints, jitter: () => number): Stor
         return work(db);
       };
       return persist(
-        () => pool.read((client) => runRead(client, begin)),
+        () => pool.read((client) => runRead({ client, patience, timeouts }, begin), patience),
+        patience,
         () => !hasBegun,
       );
     });
 
-  const write: Store["write"] = (work) =>
+  const write: Store["write"] = (work, patience) =>
     unlessClosed(async () => {
       const { value, effects, hasNews } = await persist(
-        () => pool.write((client) => runWrite(client, work)),
+        () => pool.write((client) => runWrite({ client, patience, timeouts }, work), patience),
+        patience,
         () => true,
       );
       for (const effect of effects) effect();

@@ -4,9 +4,16 @@
  * A read is one snapshot (REPEATABLE READ, READ ONLY). A write runs at READ
  * COMMITTED, where each statement sees what is committed, and whoever waited for a
  * lock sees what it waited for: queries lock what they read in order to change it.
+ *
+ * Somebody who waits less long than the connection's time-outs shortens them for the transaction, and no statement is
+ * begun after the deadline. Only whoever has not begun is stopped by a client that goes away: one that sends a logout
+ * and closes the page wants it.
  */
 import type { ClientBase, QueryResult } from "pg";
+import { Refusal } from "../../errors.ts";
+import { isTooLate, type Patience, timeLeft } from "../../lib/patience.ts";
 import type { Queries, Tx } from "../store.ts";
+import type { Timeouts } from "./client.ts";
 import { sessionOn } from "./dialect.ts";
 import { PostgresFault, toFault, unavailable } from "./fault.ts";
 
@@ -14,7 +21,8 @@ import { PostgresFault, toFault, unavailable } from "./fault.ts";
 export const NOW = "floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now";
 
 const BEGIN_READ = "begin isolation level repeatable read read only";
-const BEGIN_WRITE = `begin isolation level read committed; select ${NOW}`;
+const BEGIN_WRITE = "begin isolation level read committed";
+const SELECT_NOW = `select ${NOW}`;
 const END_READ = "commit";
 /** A commit that waits for a replica must not be cut short by a time-out: it would pass for one that did not wait. */
 const END_WRITE = "set local statement_timeout = 0; commit";
@@ -27,10 +35,18 @@ export type Written<T> = {
   readonly hasNews: boolean;
 };
 
+/** Where a transaction runs, and for whom. */
+export type Terms = {
+  readonly client: ClientBase;
+  readonly patience: Patience | undefined;
+  /** What holds on the connection. */
+  readonly timeouts: Timeouts;
+};
+
 /** Runs `work` on one snapshot. @throws PostgresFault, and what `work` throws. */
-export async function runRead<T>(client: ClientBase, work: (db: Queries) => Promise<T>): Promise<T> {
-  await say(client, BEGIN_READ);
-  return within(client, END_READ, ({ db }) => work(db));
+export async function runRead<T>(terms: Terms, work: (db: Queries) => Promise<T>): Promise<T> {
+  await say(terms.client, [BEGIN_READ, ...shortened(terms)].join("; "));
+  return within(terms, END_READ, ({ db }) => work(db));
 }
 
 /**
@@ -38,11 +54,11 @@ export async function runRead<T>(client: ClientBase, work: (db: Queries) => Prom
  * @throws PostgresFault and what `work` throws, and nothing is kept; Refusal UNAVAILABLE if the connection broke
  * during the commit, and nobody knows.
  */
-export async function runWrite<T>(client: ClientBase, work: (tx: Tx) => Promise<T>): Promise<Written<T>> {
-  const now = timeOf(await say(client, BEGIN_WRITE));
+export async function runWrite<T>(terms: Terms, work: (tx: Tx) => Promise<T>): Promise<Written<T>> {
+  const now = timeOf(await say(terms.client, [BEGIN_WRITE, ...shortened(terms), SELECT_NOW].join("; ")));
   const effects: (() => void)[] = [];
   let hasNews = false;
-  const value = await within(client, END_WRITE, ({ db }) =>
+  const value = await within(terms, END_WRITE, ({ db }) =>
     work({
       db,
       now,
@@ -56,14 +72,28 @@ export async function runWrite<T>(client: ClientBase, work: (tx: Tx) => Promise<
   return { value, effects, hasNews };
 }
 
+/** The time-outs that are to be shorter than the connection's. */
+function shortened({ patience, timeouts }: Terms): readonly string[] {
+  const settings = [["statement_timeout", timeouts.statementMs] as const, ["lock_timeout", timeouts.lockMs] as const];
+  return (
+    settings
+      .map(([name, ms]) => ({ name, ms, leftMs: Math.floor(timeLeft(patience, ms)) }))
+      .filter(({ ms, leftMs }) => leftMs < ms)
+      // To the server, 0 would be no time-out at all.
+      .map(({ name, leftMs }) => `set local ${name} = ${Math.max(1, leftMs)}`)
+  );
+}
+
 /** Runs the work of a transaction that has begun, and ends it. */
 async function within<T>(
-  client: ClientBase,
+  { client, patience }: Terms,
   end: string,
   work: (session: { readonly db: Queries }) => Promise<T>,
 ): Promise<T> {
   const session = sessionOn(client);
-  session.begin();
+  session.begin(() => {
+    if (isTooLate(patience)) throw new Refusal("DEADLINE_EXCEEDED");
+  });
   let value: T;
   try {
     value = await work(session);

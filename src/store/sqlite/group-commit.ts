@@ -1,10 +1,11 @@
 /**
  * Many writes, one transaction: what is asked for in one turn of the event loop
  * shares one commit and its fsync. Each write has a savepoint of its own, so one
- * that throws undoes itself alone. Nobody is answered before the commit is on
+ * that throws undoes itself alone, and one that nobody waits for any more is not run. Nobody is answered before the commit is on
  * disk; a commit that fails, fails for all.
  */
 import { Refusal } from "../../errors.ts";
+import { isOver, type Patience } from "../../lib/patience.ts";
 import type { Connection } from "./connection.ts";
 import { isSqliteError, refusalOf } from "./outage.ts";
 
@@ -20,8 +21,8 @@ const LOCK_RETRY_MS = 2;
 
 /** Runs writes in groups on one connection that nobody else writes through. */
 export type GroupCommit = {
-  /** Runs `work` inside a group; resolves after the group's commit. */
-  readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Runs `work` inside a group, if somebody still waits for it then; resolves after the group's commit. */
+  readonly run: <T>(work: () => Promise<T>, patience?: Patience) => Promise<T>;
   /** Resolves when nothing is waiting or under way. */
   readonly idle: () => Promise<void>;
 };
@@ -31,10 +32,10 @@ export function createGroupCommit(connection: Connection, lockPatienceMs: number
   const waiting: Member[] = [];
   let running: Promise<void> | null = null;
 
-  function run<T>(work: () => Promise<T>): Promise<T> {
+  function run<T>(work: () => Promise<T>, patience?: Patience): Promise<T> {
     if (waiting.length >= MAX_WAITING) return Promise.reject(new Refusal("UNAVAILABLE", { retryAfterMs: 1000 }));
     return new Promise((resolve, reject) => {
-      waiting.push(createMember(connection, work, resolve, reject));
+      waiting.push(createMember(connection, work, patience, { resolve, reject }));
       running ??= runGroups();
     });
   }
@@ -60,12 +61,16 @@ export function createGroupCommit(connection: Connection, lockPatienceMs: number
 function createMember<T>(
   connection: Connection,
   work: () => Promise<T>,
-  resolve: (value: T) => void,
-  reject: (reason: unknown) => void,
+  patience: Patience | undefined,
+  { resolve, reject }: Pick<PromiseWithResolvers<T>, "resolve" | "reject">,
 ): Member {
   let settleOwn = () => {};
   return {
     async run() {
+      if (isOver(patience)) {
+        settleOwn = () => reject(new Refusal("DEADLINE_EXCEEDED"));
+        return;
+      }
       connection.exec("savepoint member");
       try {
         const value = await work();

@@ -5,6 +5,7 @@
  */
 import { Refusal } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { isOver, type Patience } from "../../lib/patience.ts";
 import { migrate } from "../migrate.ts";
 import type { Queries, Store, Tx } from "../store.ts";
 import { type Connection, openConnection } from "./connection.ts";
@@ -76,24 +77,21 @@ function createStore({ groups, writer, db, reader, clock }: Parts): Store {
   let closed = false;
 
   /** One after the other: a snapshot belongs to the connection, which they share. */
-  function read<T>(work: (db: Queries) => Promise<T>): Promise<T> {
+  function read<T>(work: (db: Queries) => Promise<T>, patience?: Patience): Promise<T> {
     if (closed) return Promise.reject(new Refusal("UNAVAILABLE"));
-    const result = reads.then(() => inSnapshot(reader, () => work(readQueries)));
+    const result = reads.then(() => {
+      if (isOver(patience)) throw new Refusal("DEADLINE_EXCEEDED");
+      return inSnapshot(reader, () => work(readQueries));
+    });
     reads = result.catch(() => {});
     return result;
   }
 
-  async function write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  async function write<T>(work: (tx: Tx) => Promise<T>, patience?: Patience): Promise<T> {
     if (closed) throw new Refusal("UNAVAILABLE");
     const effects: (() => void)[] = [];
-    const value = await groups.run(() =>
-      work({
-        db,
-        now: clock.now(),
-        locksRows: false,
-        onCommit: (effect) => void effects.push(effect),
-      }),
-    );
+    const run = () => work({ db, now: clock.now(), locksRows: false, onCommit: (effect) => void effects.push(effect) });
+    const value = await groups.run(run, patience);
     for (const effect of effects) effect();
     return value;
   }

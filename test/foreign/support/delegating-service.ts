@@ -12,6 +12,7 @@ import { TEST_SETTINGS } from "../../support/app.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { addUser, workOn } from "../../support/folder.ts";
 import { packedPackage } from "../../support/installed-package.ts";
+import { endless } from "../../support/patience.ts";
 import { passwordOf } from "../../support/people.ts";
 import { blocksOf } from "../../support/readme.ts";
 import { methodOf, type Service } from "./grpc-js.ts";
@@ -113,7 +114,7 @@ export async function logInAnHourAgo(dataDir: string, username: string, settings
   });
   try {
     const login = { identifier: username, password: passwordOf(username), audiences: ["orders"], deviceName: "" };
-    return await core.login(login, AbortSignal.timeout(30_000));
+    return await core.login(login, endless);
   } finally {
     await core.close();
   }
