@@ -31,6 +31,8 @@ export type Cluster = {
   readonly start: () => Promise<void>;
   /** Ends it as a crash does: connections break, nothing is finished. */
   readonly kill: () => Promise<void>;
+  /** Ends all its processes by SIGKILL: nobody is told anything, connections are there no more. */
+  readonly crash: () => Promise<void>;
   /** Makes it follow another server that does not come: it takes no writes until it is promoted. */
   readonly demote: () => Promise<void>;
   /** Ends it for good and removes its data. */
@@ -112,6 +114,11 @@ async function createCluster(bin: string): Promise<Cluster> {
     start,
     // At once: what its processes hold is lost.
     kill: () => end("SIGQUIT"),
+    async crash() {
+      const workers = childrenOf(server?.pid);
+      await end("SIGKILL");
+      for (const pid of workers) killIfThere(pid);
+    },
     async demote() {
       await end("SIGQUIT");
       writeFileSync(join(data, "standby.signal"), "");
@@ -130,6 +137,21 @@ function takesConnections(data: string, pid: number | undefined): boolean {
   const file = join(data, "postmaster.pid");
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
   return Number(lines[0]) === pid && /^(ready|standby)$/.test(lines[7]?.trim() ?? "");
+}
+
+/** The processes that the server began (proc_pid_task_children(5)). */
+function childrenOf(pid: number | undefined): readonly number[] {
+  if (pid === undefined) return [];
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+}
+
+/** A worker may have noticed already that its server is gone. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 /** PostgreSQL refuses to run as root. */

@@ -1,6 +1,7 @@
 /**
  * Keeps a PostgreSQL server for as long as standard input stays open: when whoever started this dies, however, the
- * server ends and its data goes. Says its URL in a line, then obeys `kill`, `start` and `demote`, each answered by `done`.
+ * server ends and its data goes. Says its URL in a line, then obeys `kill`, `crash`, `start` and `demote`, each answered
+ * by `done`.
  */
 import { createInterface } from "node:readline";
 import { makeCluster } from "./postgres-cluster.ts";
@@ -12,6 +13,7 @@ const cluster = await makeCluster();
 process.stdout.write(`${cluster.url}\n`);
 for await (const command of createInterface({ input: process.stdin })) {
   if (command === "kill") await cluster.kill();
+  if (command === "crash") await cluster.crash();
   if (command === "start") await cluster.start();
   if (command === "demote") await cluster.demote();
   process.stdout.write("done\n");

@@ -13,6 +13,8 @@ const PROGRAM = fileURLToPath(new URL("postgres-program.ts", import.meta.url));
 export type TestServer = {
   readonly url: string;
   readonly kill: () => Promise<void>;
+  /** The same by SIGKILL, of which nobody is told. */
+  readonly crash: () => Promise<void>;
   readonly start: () => Promise<void>;
   /** Has it follow another server, and take no writes, until `select pg_promote()`. */
   readonly demote: () => Promise<void>;
@@ -45,7 +47,7 @@ export async function startPostgres(): Promise<TestServer> {
     child.stdin?.end();
     await once(child, "exit");
   };
-  return { url, kill: order("kill"), start: order("start"), demote: order("demote"), remove };
+  return { url, kill: order("kill"), crash: order("crash"), start: order("start"), demote: order("demote"), remove };
 }
 
 /** Nobody need wait for it: it ends when it is left. */

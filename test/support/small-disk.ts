@@ -13,18 +13,22 @@ export type SmallDisk = {
   readonly remove: () => void;
 };
 
-/** A file system of its own where the user may mount one; else files that cannot grow, which fails in the same places. */
-export function makeSmallDisk(): SmallDisk {
+/**
+ * A file system of its own where the user may mount one, of so many megabytes in memory; else files that cannot grow,
+ * which fails in the same places.
+ */
+export function makeSmallDisk(megabytes = 2): SmallDisk {
   const top = temporaryFolder();
-  return mountedDisk(top) ?? limitedFiles(top);
+  return mountedDisk(top, megabytes) ?? limitedFiles(top);
 }
 
-/** Two megabytes in memory. */
-function mountedDisk(top: string): SmallDisk | null {
+function mountedDisk(top: string, megabytes: number): SmallDisk | null {
   const mount = join(top, "disk");
   mkdirSync(mount);
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,mode=700", "sallyport-test", mount], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m,mode=700`, "sallyport-test", mount], {
+      stdio: "ignore",
+    });
   } catch {
     return null;
   }

@@ -1,0 +1,24 @@
+/** What became of a call: acknowledged, refused by a rule, or nobody knows. */
+import { ConnectError } from "@connectrpc/connect";
+import { type CaughtRefusal, takeApart } from "../../support/refusals.ts";
+
+/** An answer; a refusal by a rule, which is an answer as well; or none that says what happened. */
+export type Outcome<T> =
+  | { readonly kind: "done"; readonly value: T; readonly tookMs: number }
+  | { readonly kind: "refused"; readonly refusal: CaughtRefusal; readonly tookMs: number }
+  | { readonly kind: "unknown"; readonly refusal: CaughtRefusal; readonly tookMs: number };
+
+/** Codes that do not say whether it happened. */
+const LOST: ReadonlySet<string> = new Set(["Unavailable", "DeadlineExceeded", "Canceled", "Aborted", "Unknown"]);
+
+/** Waits for the call, and tells what became of it. Never rejects. */
+export async function outcomeOf<T>(call: Promise<T>): Promise<Outcome<T>> {
+  const at = performance.now();
+  try {
+    const value = await call;
+    return { kind: "done", value, tookMs: performance.now() - at };
+  } catch (error) {
+    const refusal = takeApart(ConnectError.from(error));
+    return { kind: LOST.has(refusal.code) ? "unknown" : "refused", refusal, tookMs: performance.now() - at };
+  }
+}
