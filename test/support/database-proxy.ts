@@ -1,11 +1,14 @@
-/** A proxy before a database that fails as networks do: it falls silent, or loses the answer to a statement. */
+/** A proxy before a database that fails as networks do: it is slow, falls silent, or loses the answer to a statement. */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 
 /** A proxy that listens. */
 export type DatabaseProxy = {
   /** The database's URL, by way of the proxy. */
   readonly url: string;
+  /** From now on whatever comes from the database comes so much later, in milliseconds. */
+  readonly slowDown: (ms: number) => void;
   /** From now on nothing comes through in either direction, and nobody is told. */
   readonly stall: () => void;
   /** Connections that are made from now on work; those that stalled stay as they are. */
@@ -20,6 +23,7 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
   const sockets = new Set<Socket>();
   let isStalled = false;
   let doomed: string | null = null;
+  let delayMs = 0;
 
   const server = createServer((client) => {
     const { hostname, port } = new URL(target);
@@ -30,6 +34,20 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
       client.destroy();
       upstream.destroy();
     };
+    let underWay = 0;
+    let last: Promise<unknown> = Promise.resolve();
+    /** In the order in which it came, whatever the delay was or is. */
+    function deliver(bytes: Buffer): void {
+      if (underWay === 0 && delayMs === 0) {
+        client.write(bytes);
+        return;
+      }
+      underWay += 1;
+      last = Promise.all([last, pause(delayMs)]).then(() => {
+        underWay -= 1;
+        if (!isSilent && !client.destroyed) client.write(bytes);
+      });
+    }
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.once("close", end).on("error", end);
@@ -45,7 +63,7 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
     upstream.on("data", (bytes) => {
       isSilent ||= isStalled;
       if (isLost) end();
-      else if (!isSilent) client.write(bytes);
+      else if (!isSilent) deliver(bytes);
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -55,6 +73,9 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
   url.port = String(address.port);
   return {
     url: url.href,
+    slowDown(ms) {
+      delayMs = ms;
+    },
     stall() {
       isStalled = true;
     },

@@ -6,27 +6,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Clients, clientsOf } from "../../support/clients.ts";
-import { verdictOf } from "../../support/decisions.ts";
 import { passwordOf } from "../../support/people.ts";
 import type { Chance } from "./chance.ts";
+import { contradictionsOf, type Entry, type Session } from "./contradictions.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
-
-/** What one person was told. */
-type Entry = {
-  readonly username: string;
-  /** `asked`: the answer was lost. */
-  account: "asked" | "there";
-  session: Session | null;
-};
-
-type Session = {
-  accessToken: string;
-  refreshToken: string;
-  /** The refresh whose answer was lost, to be repeated as it was. */
-  lost: { readonly attemptId: Uint8Array } | null;
-  /** `leaving`: the answer to the logout was lost. */
-  state: "in" | "leaving" | "out";
-};
 
 /** A call of a person, when it was begun, and what became of it. */
 export type Told = { readonly name: string; readonly begunAt: number; readonly outcome: Outcome<unknown> };
@@ -77,7 +60,7 @@ export function createDiary({ url, chance, people, deadlineMs }: DiaryOptions) {
       session.refreshToken = outcome.value.refreshToken;
       session.lost = null;
     } else session.lost = { attemptId };
-    return outcome.kind === "done";
+    return session.lost === null;
   }
 
   async function logOut(session: Session): Promise<void> {
@@ -107,28 +90,6 @@ export function createDiary({ url, chance, people, deadlineMs }: DiaryOptions) {
     if (chance.fraction() < 0.5) await logOut(session);
   }
 
-  /** What contradicts the entry, as the service tells it now. */
-  async function contradictionsOf({ username, account, session }: Entry): Promise<readonly string[]> {
-    if (account === "asked") {
-      const again = await outcomeOf(clientsOf(url()).auth.signup({ username, password: passwordOf(username) }));
-      const happened = again.kind === "refused" && again.refusal.reason === "USERNAME_TAKEN";
-      if (again.kind !== "done" && !happened) return [`${username}: the signup neither happened nor did not`];
-    }
-    if (session === null) return (await logIn(username)).kind === "done" ? [] : [`${username} cannot log in`];
-    // A refresh whose answer was lost may be repeated, and leads to the one live branch.
-    if (session.lost !== null && !(await refresh(session, session.lost.attemptId)))
-      return [`${username} lost the session by a refresh`];
-    const { auth } = clientsOf(url());
-    const verdict = verdictOf(await auth.authorize({ accessToken: session.accessToken }));
-    const next = await outcomeOf(auth.refresh({ refreshToken: session.refreshToken, attemptId: randomBytes(16) }));
-    const isIn = verdict === "GRANTED" && next.kind === "done";
-    const isOut =
-      verdict === "SESSION_REVOKED, LOG_IN" && next.kind === "refused" && next.refusal.reason === "SESSION_ENDED";
-    const isAsTold = { in: isIn, out: isOut, leaving: isIn !== isOut }[session.state];
-    const found = `${verdict}, and the refresh is ${next.kind}`;
-    return isAsTold ? [] : [`${username} was told "${session.state}", and is: ${found}`];
-  }
-
   return {
     /** What was against the rules while people lived. */
     faults,
@@ -149,7 +110,7 @@ export function createDiary({ url, chance, people, deadlineMs }: DiaryOptions) {
     },
     /** What contradicts the diary, which begins anew; to be asked when the service works and nobody lives. */
     async contradictions(): Promise<readonly string[]> {
-      const found = await Promise.all(entries.splice(0).map(contradictionsOf));
+      const found = await Promise.all(entries.splice(0).map((entry) => contradictionsOf(clientsOf(url()).auth, entry)));
       return [...found.flat(), ...faults.splice(0)];
     },
   };

@@ -1,4 +1,5 @@
 /** What became of a call: acknowledged, refused by a rule, or nobody knows. */
+import { setTimeout as pause } from "node:timers/promises";
 import { ConnectError } from "@connectrpc/connect";
 import { type CaughtRefusal, takeApart } from "../../support/refusals.ts";
 
@@ -10,6 +11,19 @@ export type Outcome<T> =
 
 /** Codes that do not say whether it happened. */
 const LOST: ReadonlySet<string> = new Set(["Unavailable", "DeadlineExceeded", "Canceled", "Aborted", "Unknown"]);
+
+/** How often an answer is insisted on, and the pause before the next try, in milliseconds. */
+const TRIES = 40;
+const PAUSE_MS = 250;
+
+/** Makes the call again until the answer says what happened: a service that works again may still say that it does not. */
+export async function insist<T>(call: () => Promise<T>): Promise<Outcome<T>> {
+  for (let left = TRIES; ; left -= 1) {
+    const outcome = await outcomeOf(call());
+    if (outcome.kind !== "unknown" || left === 0) return outcome;
+    await pause(PAUSE_MS);
+  }
+}
 
 /** Waits for the call, and tells what became of it. Never rejects. */
 export async function outcomeOf<T>(call: Promise<T>): Promise<Outcome<T>> {
