@@ -83,15 +83,22 @@ export async function createApp({ worker, ...deps }: AppDeps): Promise<App> {
   const housekeeping = createHousekeeping({ store, serviceUse, log, sweeps: worker?.sweeps ?? true });
   const readiness = createReadiness({
     readNewestTime: () => core.store.read(newestAuditTime),
-    readDatabaseTime: core.readDatabaseTime,
+    guardedClock: core.guardedClock,
     asOf: core.knowledge.asOf,
+    stalenessMs: () => core.knowledge.stalenessMs(core.clock.now()),
     stalenessBoundMs: LIMITS.stalenessBoundMs,
     isSealed: core.isSealed,
     clock,
     log,
   });
   const { isReady } = readiness;
-  metrics?.show({ hashQueue: core.hashQueue, knowledge: core.knowledge, watchers: core.feed.watchers, isReady, clock });
+  metrics?.show({
+    hashQueue: core.hashQueue,
+    knowledge: core.knowledge,
+    watchers: core.feed.watchers,
+    isReady,
+    clock: core.clock,
+  });
   if (metrics !== null) worker?.showFigures(metrics.figures);
   const exposition = metrics && { ...metrics.exposition, ...worker?.allFigures };
   const ownAddress = worker === undefined ? config.metricsAddress : null;
@@ -139,8 +146,8 @@ export async function createApp({ worker, ...deps }: AppDeps): Promise<App> {
   };
 }
 
-function forwardAuthOf(core: Core, { clock, config, log }: CoreDeps, check: Checker["check"]) {
-  const { knowledge, serviceUse, standardAudience } = core;
+function forwardAuthOf(core: Core, { config, log }: CoreDeps, check: Checker["check"]) {
+  const { clock, knowledge, serviceUse, standardAudience } = core;
   const isService = createIsService({ services: knowledge.services, noteServiceUse: serviceUse.note });
   return createForwardAuth({
     check,
@@ -154,8 +161,8 @@ function forwardAuthOf(core: Core, { clock, config, log }: CoreDeps, check: Chec
   });
 }
 
-function routesOf(core: Core, { clock, config }: CoreDeps, check: Checker["check"]) {
-  const { store, knowledge, pageTokens, waitForRevision, standardAudience } = core;
+function routesOf(core: Core, { config }: CoreDeps, check: Checker["check"]) {
+  const { clock, store, knowledge, pageTokens, waitForRevision, standardAudience } = core;
   const { signup, login, refresh, logout, revokeOwnSession } = core;
   const { createUser, assignRoles, accountState, userSessions, roleDefinitions, services } = core;
   const { rotateKeys, withdrawKey, rewrapKeys } = core;

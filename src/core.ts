@@ -9,6 +9,7 @@ import { createKnowledge } from "./check/knowledge.ts";
 import { type Config, LIMITS } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import type { Clock } from "./lib/clock.ts";
+import { createGuardedClock } from "./lib/guarded-clock.ts";
 import type { Patience } from "./lib/patience.ts";
 import type { Permits } from "./lib/permits.ts";
 import type { Random } from "./lib/random.ts";
@@ -73,9 +74,20 @@ export type Core = Awaited<ReturnType<typeof openCore>>;
  * it into memory and follows it.
  * @throws UnusableDatabase, UnusableSchema, MasterKeyError, and what the file system throws.
  */
-export async function openCore({ config, log, clock, random, ...others }: CoreDeps) {
+export async function openCore({ config, log, random, ...others }: CoreDeps) {
   const { checkpointMs = LIMITS.checkpointMs, onAuditEvent = () => {} } = others;
-  const store = await openDatabase(config, clock);
+  const store = await openDatabase(config, others.clock);
+  const tick = () => performance.now();
+  /** Where the database has a clock of its own, everybody goes by that. */
+  const guardedClock =
+    config.database === null
+      ? null
+      : createGuardedClock({
+          clock: others.clock,
+          readTime: () => store.write(async ({ now }) => now),
+          tick,
+        });
+  const clock: Clock = guardedClock ?? others.clock;
   try {
     const mayCreate = (await store.read(listKeys)).length === 0;
     const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });
@@ -94,9 +106,16 @@ export async function openCore({ config, log, clock, random, ...others }: CoreDe
 
     const keys = createKeyRing(masterKeys);
     const knowledge = createKnowledge();
-    const tick = () => performance.now();
     const feed = createFeed({ knowledge, clock, tick, checkpointMs });
-    const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, feed, clock, log });
+    const follower = createLogFollower({
+      store,
+      knowledge,
+      loadKeys: keys.load,
+      feed,
+      clock,
+      earliest: guardedClock?.earliest ?? clock.now,
+      log,
+    });
     const commit = createCommit({ store, follower });
     const keyChange = { ...keyLife, commit };
     const confirmedAt = () => clock.now() - knowledge.stalenessMs(clock.now());
@@ -147,8 +166,10 @@ export async function openCore({ config, log, clock, random, ...others }: CoreDe
           mayChangeIssuer: config.database === null,
           log,
         }),
-      /** The database's clock, where it has one of its own. */
-      readDatabaseTime: config.database === null ? null : () => store.write(async ({ now }) => now),
+      /** What checks go by. */
+      clock,
+      /** The same, where it is held against the database's. */
+      guardedClock,
       hashQueue: permits,
       standardAudience: audiences.standard,
       waitForRevision: createWaitForRevision({ knowledge, follower }),

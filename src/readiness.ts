@@ -2,17 +2,17 @@
  * Whether this instance should be sent work: it follows the revocation log, and its
  * clock can be trusted.
  *
- * Every instance on one PostgreSQL goes by its clock, and must not be far from it.
+ * Every instance on one PostgreSQL goes by its clock, and must not be far from it: one
+ * that was set wrong and then right is good again, since nothing was timed by it.
  * SQLite has no clock but the machine's, so nothing tells the right time. What can be
  * told is that the clock went back: behind the newest event in the database, or
  * behind the last read of the log. That is dangerous, not only odd: tokens that had
  * expired would be good again, after their revocations were forgotten.
  */
-import { aheadOf, type Clock } from "./lib/clock.ts";
+import { type Clock, TOLERANCE_MS } from "./lib/clock.ts";
+import type { GuardedClock } from "./lib/guarded-clock.ts";
 import type { Log } from "./log.ts";
 
-/** How far off the clock may be without anybody minding, in milliseconds. */
-const TOLERANCE_MS = 5_000;
 /** How often the database is asked for its newest time, in milliseconds. */
 const INTERVAL_MS = 1_000;
 
@@ -27,45 +27,45 @@ export type Readiness = {
 type ReadinessDeps = {
   /** The newest time that the database holds, in milliseconds; 0 if none. */
   readonly readNewestTime: () => Promise<number>;
-  /** The present by the database's clock, in milliseconds; `null` if it has none. */
-  readonly readDatabaseTime: (() => Promise<number>) | null;
+  /** Our clock, held against the database's; `null` if that has none. */
+  readonly guardedClock: Pick<GuardedClock, "aheadMs" | "compare"> | null;
   /** When the revocation log was last read to its end. */
   readonly asOf: () => number;
-  /** How old that may be, in milliseconds. */
+  /** How long ago that was, in milliseconds, whatever was done to the clock since. */
+  readonly stalenessMs: () => number;
+  /** How long ago that may be. */
   readonly stalenessBoundMs: number;
   /** Whether the database was copied elsewhere, and serves no more. */
   readonly isSealed: () => boolean;
+  /** This machine's, right or wrong. */
   readonly clock: Clock;
   readonly log: Log;
 };
 
 /** A {@link Readiness} that has not looked at the database yet. */
 export function createReadiness(deps: ReadinessDeps): Readiness {
-  const { readNewestTime, readDatabaseTime, asOf, stalenessBoundMs, isSealed, clock, log } = deps;
+  const { readNewestTime, guardedClock, asOf, stalenessMs, stalenessBoundMs, isSealed, clock, log } = deps;
   let newest = 0;
-  let offsetMs = 0;
   let wasOff = false;
   let timer: NodeJS.Timeout | null = null;
 
-  const isFresh = () => clock.now() - asOf() < stalenessBoundMs;
-  const behindMs = () => Math.max(newest, asOf()) - clock.now();
-  const isOff = () => behindMs() > TOLERANCE_MS || Math.abs(offsetMs) > TOLERANCE_MS;
-
-  /** How far the clock is ahead of the database's, less what the answer's way may account for. */
-  async function readOffset(readTime: () => Promise<number>): Promise<number> {
-    const askedAt = clock.now();
-    const time = await readTime();
-    return aheadOf(time, askedAt, clock.now());
-  }
+  const isFresh = () => stalenessMs() < stalenessBoundMs;
+  const aheadMs = () => Math.round(guardedClock?.aheadMs() ?? 0);
+  /** Where the database tells the time, an instance that was ahead of it has told nobody. */
+  const behindMs = () => Math.max(newest, guardedClock === null ? asOf() : 0) - clock.now();
+  const isOff = () => behindMs() > TOLERANCE_MS || Math.abs(aheadMs()) > TOLERANCE_MS;
 
   async function look(): Promise<void> {
     // Whoever follows the log says so if the database cannot be read.
     newest = await readNewestTime().catch(() => newest);
-    if (readDatabaseTime !== null) offsetMs = await readOffset(readDatabaseTime).catch(() => offsetMs);
+    await guardedClock?.compare().catch(() => {});
     const off = isOff();
     if (off && !wasOff) {
-      if (Math.abs(offsetMs) > TOLERANCE_MS)
-        log.error({ event: "clock_off", ahead_ms: offsetMs }, "the clock is not the database's; set one of them right");
+      if (Math.abs(aheadMs()) > TOLERANCE_MS)
+        log.error(
+          { event: "clock_off", ahead_ms: aheadMs() },
+          "the clock is not the database's; set one of them right",
+        );
       else log.error({ event: "clock_behind", behind_ms: behindMs() }, "the clock went back; set it right");
     }
     if (!off && wasOff) log.info({ event: "clock_right_again" }, "the clock can be trusted again");

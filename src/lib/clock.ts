@@ -4,6 +4,9 @@ export type Clock = {
   readonly now: () => number;
 };
 
+/** How far apart clocks may be without anybody minding, in milliseconds. */
+export const TOLERANCE_MS = 5_000;
+
 /**
  * How far a clock is ahead of another at least, in milliseconds, negative if it is behind: of the other it was asked
  * `time` between `askedAt` and `answeredAt`.

@@ -47,6 +47,8 @@ type LogFollowerDeps = {
   /** Told what came, once checks know of it. */
   readonly feed: Pick<Feed, "append" | "restart">;
   readonly clock: Clock;
+  /** A time that is past for certain, where there is more than one clock to go by, in milliseconds. */
+  readonly earliest: () => number;
   readonly log: Log;
 };
 
@@ -58,7 +60,15 @@ type News = {
 };
 
 /** A {@link LogFollower} that has not started. */
-export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log }: LogFollowerDeps): LogFollower {
+export function createLogFollower({
+  store,
+  knowledge,
+  loadKeys,
+  feed,
+  clock,
+  earliest,
+  log,
+}: LogFollowerDeps): LogFollower {
   const pollMs = store.onHint === undefined ? POLL_MS : POLL_BESIDE_HINTS_MS;
   let marker: number | null = null;
   let underWay: Promise<void> | null = null;
@@ -104,7 +114,7 @@ export function createLogFollower({ store, knowledge, loadKeys, feed, clock, log
 
   /** A clock that was ahead has made us forget what still matters: then all is read again. */
   function forget(): void {
-    const now = clock.now();
+    const now = earliest();
     if (now < forgottenBy) {
       forgottenBy = 0;
       mustStartOver = true;

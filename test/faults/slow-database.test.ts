@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { clientsOf } from "../support/clients.ts";
+import { clientsOf, WIRE_FORMS } from "../support/clients.ts";
 import { type DatabaseProxy, startDatabaseProxy } from "../support/database-proxy.ts";
 import { eventually } from "../support/eventually.ts";
 import { logIn, welcome } from "../support/people.ts";
@@ -23,9 +23,15 @@ const SLACK_MS = 1_000;
 const DELAY_MS = 100;
 /** How often the log is read at least. */
 const POLL_MS = 250;
-/** Calls that come at once while nothing is answered, and how many of them may wait: the queue, and what is in use. */
+/** Calls that come at once while nothing is answered, */
 const RUSH = 900;
-const MAY_WAIT = 500 + 8;
+const RUSH_CLIENTS = 6;
+const OVER_GRPC = WIRE_FORMS.find(({ name }) => name === "gRPC over HTTP/2")?.transport;
+/** and how many of them may wait: the queue, what is in use, and those who come as somebody leaves. */
+const MAY_WAIT = 500 + 100;
+const RUSH_DEADLINE_MS = 6_000;
+/** Whoever is in the queue waits longer, whoever is refused at once is told by then, however busy the machine is. */
+const AT_ONCE_MS = 2_500;
 const MOMENT_MS = 5;
 
 let place: TestPlace;
@@ -121,13 +127,15 @@ describe("A database that", () => {
 
 /** Many calls at once; all are answered when this is over. */
 async function rush(refreshToken: string): Promise<void> {
-  const { auth } = clientsOf(service.url);
-  const outcomes = await Promise.all(
-    Array.from({ length: RUSH }, () => outcomeOf(auth.refresh({ refreshToken }, { timeoutMs: 2 * DEADLINE_MS }))),
+  // By few connections, so that the calls are what there is to do.
+  const clients = Array.from({ length: RUSH_CLIENTS }, () => clientsOf(service.url, "", OVER_GRPC).auth);
+  const calls = clients.flatMap((auth) =>
+    Array.from({ length: RUSH / RUSH_CLIENTS }, () => auth.refresh({ refreshToken }, { timeoutMs: RUSH_DEADLINE_MS })),
   );
-  expect(outcomes.filter(({ tookMs }) => tookMs > 2 * DEADLINE_MS + SLACK_MS)).toEqual([]);
-  const waited = outcomes.filter(({ tookMs }) => tookMs > DEADLINE_MS);
+  const outcomes = await Promise.all(calls.map(outcomeOf));
+  expect(outcomes.filter(({ tookMs }) => tookMs > RUSH_DEADLINE_MS + SLACK_MS)).toEqual([]);
+  const waited = outcomes.filter(({ tookMs }) => tookMs > AT_ONCE_MS);
   expect(waited.length).toBeLessThanOrEqual(MAY_WAIT);
   const codes = outcomes.map((outcome) => (outcome.kind === "done" ? "done" : outcome.refusal.code));
-  expect([...new Set(codes)].sort()).toEqual(["DeadlineExceeded", "Unavailable"]);
+  expect(codes.filter((code) => code !== "Unavailable" && code !== "DeadlineExceeded")).toEqual([]);
 }

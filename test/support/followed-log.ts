@@ -39,6 +39,7 @@ export async function followLog() {
       if (keys.fault !== null) throw keys.fault;
     },
     clock,
+    earliest: clock.now,
     log: createLog({ level: "silent" }),
   });
   onTestFinished(async () => {

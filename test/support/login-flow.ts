@@ -20,7 +20,7 @@ export function loginWith(hasher: PasswordHasher, core: Core, { config, clock }:
   const { store, keys, knowledge, feed } = core;
   const random = systemRandom;
   const log = createLog({ level: "silent" });
-  const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, feed, clock, log });
+  const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, feed, clock, earliest: clock.now, log });
   return createLogin({
     read: store.read,
     commit: createCommit({ store, follower }),

@@ -18,7 +18,15 @@ async function followByHints() {
   const feed = createFeed({ knowledge, clock, tick: () => performance.now(), checkpointMs: 50 });
   const log = createLog({ level: "silent" });
   const loadKeys = async () => {};
-  const follower = createLogFollower({ store: { ...store, onHint }, knowledge, loadKeys, feed, clock, log });
+  const follower = createLogFollower({
+    store: { ...store, onHint },
+    knowledge,
+    loadKeys,
+    feed,
+    clock,
+    earliest: clock.now,
+    log,
+  });
   vi.useFakeTimers({ toFake: ["setTimeout"] });
   onTestFinished(() => {
     follower.stop();

@@ -38,6 +38,12 @@ export async function contradictionsOf(auth: Auth, entry: Entry): Promise<readon
   return login.kind === "done" ? [] : [`${username} cannot log in: ${login.refusal.reason}`];
 }
 
+/** Of a token that has expired nothing else is told. */
+const EXPIRED = "TOKEN_EXPIRED, REFRESH";
+
+const isGranted = async (auth: Auth, { accessToken }: { readonly accessToken: string }) =>
+  verdictOf(await auth.authorize({ accessToken })) === "GRANTED";
+
 async function contradictionsOfSession(auth: Auth, username: string, session: Session): Promise<readonly string[]> {
   let { accessToken, refreshToken } = session;
   if (session.lost !== null) {
@@ -49,9 +55,10 @@ async function contradictionsOfSession(auth: Auth, username: string, session: Se
   const verdict = verdictOf(await auth.authorize({ accessToken }));
   const attemptId = randomBytes(16);
   const next = await insist(() => auth.refresh({ refreshToken, attemptId }));
-  const isIn = verdict === "GRANTED" && next.kind === "done";
+  const isStill = (expected: string) => verdict === expected || verdict === EXPIRED;
+  const isIn = isStill("GRANTED") && next.kind === "done" && (await isGranted(auth, next.value));
   const hasEnded = next.kind === "refused" && next.refusal.reason === "SESSION_ENDED";
-  const isOut = verdict === "SESSION_REVOKED, LOG_IN" && hasEnded;
+  const isOut = isStill("SESSION_REVOKED, LOG_IN") && hasEnded;
   const isAsTold = { in: isIn, out: isOut, leaving: isIn !== isOut }[session.state];
   return isAsTold
     ? []

@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { createGuardedClock, type GuardedClock } from "../../src/lib/guarded-clock.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** The true time, our clock's error, the other clock's, and whether that can be asked. */
+let truth: { now: number; ownError: number; theirError: number; isCutOff: boolean };
+let clock: GuardedClock;
+
+beforeEach(async () => {
+  truth = { now: 1_000_000_000, ownError: 0, theirError: 0, isCutOff: false };
+  clock = createGuardedClock({
+    clock: { now: () => truth.now + truth.ownError },
+    async readTime() {
+      if (truth.isCutOff) throw new Error("cut off");
+      return truth.now + truth.theirError;
+    },
+    tick: () => truth.now - 999_000_000,
+  });
+  await clock.compare();
+});
+
+const pass = (ms: number) => {
+  truth.now += ms;
+};
+
+describe("A clock that is held against another", () => {
+  it("shows its own time while both go together", () => {
+    pass(10 * HOUR_MS);
+    expect([clock.now(), clock.aheadMs()]).toEqual([truth.now, 0]);
+  });
+
+  it("shows its own time while it is behind by no more than the tolerance", async () => {
+    truth.ownError = -5_000;
+    expect(clock.now()).toBe(truth.now - 5_000);
+    await clock.compare();
+    expect(clock.now()).toBe(truth.now - 5_000);
+  });
+
+  it("shows the other's from the moment at which it is put back, before anybody compares", () => {
+    pass(500);
+    truth.ownError = -HOUR_MS;
+    pass(500);
+    expect([clock.now(), clock.aheadMs()]).toEqual([truth.now, -HOUR_MS]);
+  });
+
+  it("goes on to show the other's once it has been compared, and its own again when it is right", async () => {
+    truth.ownError = -HOUR_MS;
+    await clock.compare();
+    pass(700);
+    expect(clock.now()).toBe(truth.now);
+    truth.ownError = 0;
+    expect(clock.now()).toBe(truth.now);
+    await clock.compare();
+    pass(700);
+    expect([clock.now(), clock.aheadMs()]).toEqual([truth.now, 0]);
+  });
+
+  it("counts on while the other cannot be asked, and is not misled by a step meanwhile", async () => {
+    truth.isCutOff = true;
+    pass(2 * HOUR_MS);
+    await expect(clock.compare()).rejects.toThrow("cut off");
+    truth.ownError = -HOUR_MS;
+    expect(clock.now()).toBe(truth.now);
+    expect(clock.earliest()).toBe(truth.now - HOUR_MS);
+  });
+
+  it("shows its own time where it is ahead: what has expired by either clock has expired", async () => {
+    truth.ownError = HOUR_MS;
+    expect([clock.now(), clock.aheadMs()]).toEqual([truth.now + HOUR_MS, HOUR_MS]);
+    await clock.compare();
+    expect([clock.now(), clock.aheadMs()]).toEqual([truth.now + HOUR_MS, HOUR_MS]);
+  });
+
+  it("takes nothing for past that is not past by both", async () => {
+    truth.ownError = HOUR_MS;
+    expect(clock.earliest()).toBe(truth.now);
+    await clock.compare();
+    pass(100);
+    expect(clock.earliest()).toBe(truth.now);
+  });
+
+  it("shows its own time, and is off by nothing, until it is compared for the first time", () => {
+    const alone = createGuardedClock({ clock: { now: () => 7 }, readTime: async () => 9, tick: () => 0 });
+    expect([alone.now(), alone.earliest(), alone.aheadMs()]).toEqual([7, 7, 0]);
+  });
+});
