@@ -15,8 +15,8 @@ import { createDiary, type Told, tally } from "./support/diary.ts";
 import { outcomeOf } from "./support/outcome.ts";
 import { FAULT_TEST_MS, scaled } from "./support/scale.ts";
 
-const FILLS = scaled({ full: 20, short: 3 });
-const DEADLINE_MS = 3_000;
+const FILLS = scaled({ full: 40, short: 3 });
+const DEADLINE_MS = 10_000;
 const SLACK_MS = 1_000;
 const GROUP = 20;
 /** Room for what SQLite writes before it tidies up. */
@@ -88,7 +88,8 @@ describe("A disk that fills up", () => {
       }
       await stopWatching();
       process.stdout.write(`disk-full: ${FILLS} times, ${JSON.stringify(tally(diary.told))}, ${checks} checks\n`);
-      expect(Object.keys(tally(diary.told)).sort()).toEqual(["Unavailable", "done"]);
+      const others = ({ outcome }: Told) => outcome.kind === "unknown" && outcome.refusal.code !== "Unavailable";
+      expect(diary.told.filter(others)).toEqual([]);
       expect(diary.told.filter(({ outcome }) => outcome.tookMs > DEADLINE_MS + SLACK_MS)).toEqual([]);
     },
     FAULT_TEST_MS,

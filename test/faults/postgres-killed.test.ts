@@ -12,7 +12,7 @@ import { createDiary, type Told, tally } from "./support/diary.ts";
 import { outcomeOf } from "./support/outcome.ts";
 import { FAULT_TEST_MS, scaled } from "./support/scale.ts";
 
-const KILLS = scaled({ full: 25, short: 3 });
+const KILLS = scaled({ full: 40, short: 3 });
 const DEADLINE_MS = 3_000;
 /** What is part of the promise: so long after the server is back, the service works. */
 const BACK_WITHIN_MS = 2_000;

@@ -16,11 +16,11 @@ import { insist, outcomeOf } from "./support/outcome.ts";
 import { FAULT_TEST_MS, scaled } from "./support/scale.ts";
 
 const SLOW_MS = scaled({ full: 20_000, short: 3_000 });
-const STALLS = scaled({ full: 4, short: 1 });
+const STALLS = scaled({ full: 5, short: 1 });
 const DEADLINE_MS = 1_500;
 /** How late an answer may come on a machine that is busy. */
 const SLACK_MS = 1_000;
-const DELAY_MS = 100;
+const DELAY_MS = 60;
 /** How often the log is read at least. */
 const POLL_MS = 250;
 /** Calls that come at once while nothing is answered, */

@@ -5,7 +5,7 @@ import { MIGRATION_NAMES } from "../../src/store/migrate.ts";
 import { clientsOf } from "../support/clients.ts";
 import { verdictOf } from "../support/decisions.ts";
 import { eventually } from "../support/eventually.ts";
-import { logIn, passwordOf } from "../support/people.ts";
+import { logIn, passwordOf, welcome } from "../support/people.ts";
 import { makePlace, startPostgres, type TestPlace, type TestServer } from "../support/postgres.ts";
 import { refusalOf } from "../support/refusals.ts";
 import { runCommand, startServerProcess } from "../support/server-process.ts";
@@ -71,6 +71,27 @@ describe("On PostgreSQL", () => {
       await eventually(verdict).toBe("TOKEN_INVALID, LOG_IN");
     } finally {
       expect(await service.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    }
+  });
+
+  it("two services that start at once on an empty database make one set of keys, and honour each other's tokens", async () => {
+    const services = await Promise.all([startServerProcess(settings), startServerProcess(settings)]);
+    try {
+      const [first, second] = services;
+      const { tokens } = await welcome(first, "ada");
+      const { auth } = clientsOf(second.url);
+      expect(verdictOf(await auth.authorize({ accessToken: tokens.accessToken }))).toBe("GRANTED");
+      expect((await auth.refresh({ refreshToken: tokens.refreshToken })).sessionId).toBe(tokens.sessionId);
+      const keys = "select use, state from signing_keys order by use, state";
+      expect((await place.ask(keys)).map(({ use, state }) => `${use} ${state}`)).toEqual([
+        "access active",
+        "access next",
+        "refresh active",
+      ]);
+      expect(await place.ask("select name from kysely_migration")).toHaveLength(MIGRATION_NAMES.length);
+    } finally {
+      const ends = await Promise.all(services.map((service) => service.end("SIGTERM")));
+      expect(ends).toEqual(services.map(() => ({ code: 0, signal: null })));
     }
   });
 

@@ -41,8 +41,8 @@ export async function contradictionsOf(auth: Auth, entry: Entry): Promise<readon
 /** Of a token that has expired nothing else is told. */
 const EXPIRED = "TOKEN_EXPIRED, REFRESH";
 
-const isGranted = async (auth: Auth, { accessToken }: { readonly accessToken: string }) =>
-  verdictOf(await auth.authorize({ accessToken })) === "GRANTED";
+const isLive = async (auth: Auth, { accessToken }: { readonly accessToken: string }) =>
+  ["GRANTED", EXPIRED].includes(verdictOf(await auth.authorize({ accessToken })));
 
 async function contradictionsOfSession(auth: Auth, username: string, session: Session): Promise<readonly string[]> {
   let { accessToken, refreshToken } = session;
@@ -56,7 +56,7 @@ async function contradictionsOfSession(auth: Auth, username: string, session: Se
   const attemptId = randomBytes(16);
   const next = await insist(() => auth.refresh({ refreshToken, attemptId }));
   const isStill = (expected: string) => verdict === expected || verdict === EXPIRED;
-  const isIn = isStill("GRANTED") && next.kind === "done" && (await isGranted(auth, next.value));
+  const isIn = isStill("GRANTED") && next.kind === "done" && (await isLive(auth, next.value));
   const hasEnded = next.kind === "refused" && next.refusal.reason === "SESSION_ENDED";
   const isOut = isStill("SESSION_REVOKED, LOG_IN") && hasEnded;
   const isAsTold = { in: isIn, out: isOut, leaving: isIn !== isOut }[session.state];
