@@ -1,0 +1,101 @@
+/** Every RPC that changes something hands its deadline on to the database: nothing is begun when nobody waits any more. */
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startApp, type TestApp } from "../support/app.ts";
+import { METHODS } from "../support/methods.ts";
+import { logIn, type Person, passwordOf, signUp, welcome, welcomeAdmin } from "../support/people.ts";
+import { refusalOf } from "../support/refusals.ts";
+
+/** How long each call waits, in milliseconds. */
+const limits = { timeoutMs: 300 };
+
+let app: TestApp;
+let root: Person;
+let ada: Person;
+let bob: string;
+let kid: string;
+/** Somebody else, who writes to the same file. */
+let other: Database.Database;
+
+beforeAll(async () => {
+  app = await startApp();
+  root = await welcomeAdmin(app);
+  ada = await welcome(app, "ada");
+  bob = await signUp(app, "bob");
+  await root.admin.setRole({ name: "packer", permissions: ["orders:pack"] });
+  await root.admin.createService({ name: "orders", permissions: ["feed:watch"] });
+  kid = (await root.admin.listSigningKeys({})).keys[0]?.id ?? "";
+  other = new Database(join(app.dataDir, "sallyport.db"));
+});
+afterAll(async () => {
+  other.close();
+  await app.close();
+});
+
+const CHANGES: Readonly<Record<string, () => Promise<unknown>>> = {
+  "AuthService.Signup": () => ada.auth.signup({ username: "cyd", password: passwordOf("cyd") }, limits),
+  "AuthService.Login": () => ada.auth.login({ identifier: "ada", password: passwordOf("ada") }, limits),
+  "AuthService.Refresh": () => ada.auth.refresh({ refreshToken: ada.tokens.refreshToken }, limits),
+  "AuthService.Logout": () => ada.auth.logout({ refreshToken: ada.tokens.refreshToken }, limits),
+  "AccountService.RevokeSession": () => ada.account.revokeSession({ sessionId: ada.tokens.sessionId }, limits),
+  "AdminService.CreateUser": () => root.admin.createUser({ username: "dan", password: passwordOf("dan") }, limits),
+  "AdminService.SetUserRoles": () => root.admin.setUserRoles({ userId: bob, roles: ["user", "packer"] }, limits),
+  "AdminService.SetUserPassword": () =>
+    root.admin.setUserPassword({ userId: bob, password: passwordOf("new") }, limits),
+  "AdminService.DisableUser": () => root.admin.disableUser({ userId: bob }, limits),
+  "AdminService.EnableUser": () => root.admin.enableUser({ userId: bob }, limits),
+  "AdminService.RevokeUserSession": () => root.admin.revokeUserSession({ sessionId: ada.tokens.sessionId }, limits),
+  "AdminService.RevokeAllUserSessions": () => root.admin.revokeAllUserSessions({ userId: ada.userId }, limits),
+  "AdminService.SetRole": () => root.admin.setRole({ name: "sorter", permissions: [] }, limits),
+  "AdminService.DeleteRole": () => root.admin.deleteRole({ name: "packer" }, limits),
+  "AdminService.CreateService": () =>
+    root.admin.createService({ name: "billing", permissions: ["feed:watch"] }, limits),
+  "AdminService.RevokeService": () => root.admin.revokeService({ name: "orders" }, limits),
+  "AdminService.RotateSigningKeys": () => root.admin.rotateSigningKeys({ force: true }, limits),
+  "AdminService.WithdrawSigningKey": () => root.admin.withdrawSigningKey({ keyId: kid }, limits),
+  "AdminService.RewrapKeys": () => root.admin.rewrapKeys({}, limits),
+};
+const ASKS = [
+  "AuthService.Authorize",
+  "AuthService.BatchAuthorize",
+  "AccountService.GetAccount",
+  "AccountService.ListSessions",
+  "AdminService.GetUser",
+  "AdminService.ListUsers",
+  "AdminService.ListUserSessions",
+  "AdminService.ListRoles",
+  "AdminService.ListServices",
+  "AdminService.ListSigningKeys",
+];
+
+const plain = (name: string) => name.replace(/^sallyport\.auth\.v1\./, "");
+const recorded = () => other.prepare("select kind from audit_events order by id").pluck().all().map(String);
+
+describe("A change that waits for the database until its deadline", () => {
+  it("is tried here for every RPC that makes one", () => {
+    expect([...Object.keys(CHANGES), ...ASKS].sort()).toEqual(METHODS.map(({ name }) => plain(name)).sort());
+  });
+
+  it("is not begun after it, whichever RPC it is", async () => {
+    const before = recorded();
+    other.exec("begin immediate");
+    const refusals = Object.entries(CHANGES).map(async ([name, change]) => [name, (await refusalOf(change())).code]);
+    expect(await Promise.all(refusals)).toEqual(Object.keys(CHANGES).map((name) => [name, "DeadlineExceeded"]));
+    // The clients may have been quicker to give up.
+    await pause(50);
+    other.exec("rollback");
+    // Whatever was in the queue has had its turn when this is done.
+    await logIn(app, "root");
+    // Whatever is changed is on record.
+    expect(recorded()).toEqual([...before, "login"]);
+  });
+
+  it("can be made, each of them, with more time: nothing else was in its way", async () => {
+    const before = recorded().length;
+    limits.timeoutMs = 10_000;
+    for (const change of Object.values(CHANGES)) await change().catch(() => {});
+    expect(new Set(recorded().slice(before)).size).toBeGreaterThan(12);
+  });
+});
