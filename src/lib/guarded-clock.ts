@@ -25,17 +25,20 @@ type Guarding = {
   readonly tick: () => number;
 };
 
+/** Where both clocks stood at one moment. The other may be ahead of that by as much as its answer took. */
+type Standing = { readonly own: number; readonly theirs: number; readonly doubtMs: number; readonly tick: number };
+
 /** A {@link GuardedClock}, which shows its own time until the first comparison. */
 export function createGuardedClock({ clock, readTime, tick }: Guarding): GuardedClock {
   /** Where both stood at the last comparison, or at the last one that failed: counted on until then. */
-  let last: { readonly own: number; readonly theirs: number; readonly tick: number } | null = null;
+  let last: Standing | null = null;
   let wasBehind = false;
 
-  const theirsNow = (since: NonNullable<typeof last>): number => since.theirs + tick() - since.tick;
+  const theirsNow = (since: Standing): number => since.theirs + tick() - since.tick;
   const aheadMs = () => (last === null ? 0 : clock.now() - theirsNow(last));
 
-  function note(own: number, theirs: number): void {
-    last = { own, theirs, tick: tick() };
+  function note(own: number, theirs: number, doubtMs: number): void {
+    last = { own, theirs, doubtMs, tick: tick() };
     wasBehind = theirs - own > TOLERANCE_MS;
   }
 
@@ -45,7 +48,7 @@ export function createGuardedClock({ clock, readTime, tick }: Guarding): Guarded
       // The rule, for which nothing is counted: our clock has gone on from where it was right.
       if (last === null || (!wasBehind && own >= last.own)) return own;
       const theirs = theirsNow(last);
-      return theirs - own > TOLERANCE_MS ? Math.round(theirs) : own;
+      return theirs - own > TOLERANCE_MS ? Math.ceil(theirs + last.doubtMs) : own;
     },
     earliest() {
       const own = clock.now();
@@ -54,10 +57,11 @@ export function createGuardedClock({ clock, readTime, tick }: Guarding): Guarded
     aheadMs,
     async compare() {
       const askedAt = clock.now();
-      if (last !== null) note(askedAt, theirsNow(last));
+      const askedTick = tick();
+      if (last !== null) note(askedAt, theirsNow(last), last.doubtMs);
       const time = await readTime();
       const own = clock.now();
-      note(own, own - aheadOf(time, askedAt, own));
+      note(own, own - aheadOf(time, askedAt, own), tick() - askedTick);
     },
   };
 }

@@ -3,17 +3,19 @@ import { createGuardedClock, type GuardedClock } from "../../src/lib/guarded-clo
 
 const HOUR_MS = 3_600_000;
 
-/** The true time, our clock's error, the other clock's, and whether that can be asked. */
-let truth: { now: number; ownError: number; theirError: number; isCutOff: boolean };
+/** The time by the other clock, our clock's error, and what it takes to ask. */
+let truth: { now: number; ownError: number; isCutOff: boolean; answerTakesMs: number };
 let clock: GuardedClock;
 
 beforeEach(async () => {
-  truth = { now: 1_000_000_000, ownError: 0, theirError: 0, isCutOff: false };
+  truth = { now: 1_000_000_000, ownError: 0, isCutOff: false, answerTakesMs: 0 };
   clock = createGuardedClock({
     clock: { now: () => truth.now + truth.ownError },
     async readTime() {
       if (truth.isCutOff) throw new Error("cut off");
-      return truth.now + truth.theirError;
+      const time = truth.now;
+      truth.now += truth.answerTakesMs;
+      return time;
     },
     tick: () => truth.now - 999_000_000,
   });
@@ -63,6 +65,17 @@ describe("A clock that is held against another", () => {
     truth.ownError = -HOUR_MS;
     expect(clock.now()).toBe(truth.now);
     expect(clock.earliest()).toBe(truth.now - HOUR_MS);
+  });
+
+  it("is never behind the other, however long its answer took, nor takes that for a step", async () => {
+    truth.answerTakesMs = 400;
+    await clock.compare();
+    expect([clock.now(), clock.aheadMs()]).toEqual([truth.now, 0]);
+    truth.ownError = -HOUR_MS;
+    await clock.compare();
+    pass(100);
+    expect(clock.now()).toBe(truth.now);
+    expect(clock.earliest()).toBeLessThanOrEqual(truth.now - HOUR_MS);
   });
 
   it("shows its own time where it is ahead: what has expired by either clock has expired", async () => {
