@@ -65,10 +65,10 @@ export function createLogin(deps: LoginDeps): Login {
     for (let attempt = 1; ; attempt += 1) {
       const found = await read((db) => findByIdentifier(db, identifier), patience);
       const proof = await prove(found, password, patience.signal);
-      if (proof === null) return refuse(found, patience);
+      if (proof === null) return refuse(found);
       const { started } = await commit((tx) => start(tx, proof, session), patience);
       if (typeof started === "object") return issueTokenPair(started);
-      if (started === "changed" || attempt === MAX_ATTEMPTS) return refuse(found, patience);
+      if (started === "changed" || attempt === MAX_ATTEMPTS) return refuse(found);
     }
   };
 
@@ -108,12 +108,15 @@ export function createLogin(deps: LoginDeps): Login {
     return revision;
   }
 
-  /** The one refusal, after it is on record. The identifier is not: people type passwords into the wrong field. */
-  async function refuse(user: UserRow | null, patience: Patience): Promise<never> {
+  /**
+   * The one refusal, after it is on record, also if nobody waits for it: whoever guesses must not be able to keep that
+   * out of the record by going away. The identifier is not: people type passwords into the wrong field.
+   */
+  async function refuse(user: UserRow | null): Promise<never> {
     await commit(async (tx) => {
       await audit.record(tx, { kind: "login_refused", userId: user?.id ?? null });
       return { revision: null };
-    }, patience);
+    });
     throw new Refusal("CREDENTIALS_INVALID");
   }
 }

@@ -139,3 +139,32 @@ describe("A login that overlaps", () => {
     expect((await refusalOf(logIn(app, "renewer"))).reason).toBe("CREDENTIALS_INVALID");
   });
 });
+
+describe("Whoever goes away while the password is checked", () => {
+  /** What is on record of the user after a login with this password, of which nobody waits for the end. */
+  async function recordedOf(username: string, password: string): Promise<readonly string[]> {
+    const userId = await signUp(app, username);
+    const leaving = new AbortController();
+    const input = { identifier: username, password, audiences: [], deviceName: "" };
+    return app.beside(async (core) => {
+      const login = loginWith(
+        hasherWhile(async () => leaving.abort()),
+        core,
+        app,
+      );
+      await login(input, { ...endless, signal: leaving.signal }).catch(() => {});
+      const events = await core.store.read((db) =>
+        db.selectFrom("audit_events").select("kind").where("user_id", "=", userId).orderBy("id").execute(),
+      );
+      return events.map(({ kind }) => kind);
+    });
+  }
+
+  it("with the right one starts no session", async () => {
+    expect(await recordedOf("hasty", passwordOf("hasty"))).toEqual(["user_created"]);
+  });
+
+  it("with a wrong one is on record all the same", async () => {
+    expect(await recordedOf("guessed", "wrong")).toEqual(["user_created", "login_refused"]);
+  });
+});
