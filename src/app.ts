@@ -79,12 +79,12 @@ export async function createApp({ worker, ...deps }: AppDeps): Promise<App> {
     await core.close();
     throw error;
   });
-  const { store, serviceUse } = core;
-  const housekeeping = createHousekeeping({ store, serviceUse, log, sweeps: worker?.sweeps ?? true });
+  const { store, serviceUse, earliest } = core;
+  const housekeeping = createHousekeeping({ store, serviceUse, earliest, log, sweeps: worker?.sweeps ?? true });
   const readiness = createReadiness({
     readNewestTime: () => core.store.read(newestAuditTime),
     guardedClock: core.guardedClock,
-    asOf: core.knowledge.asOf,
+    reached: core.reached,
     stalenessMs: () => core.knowledge.stalenessMs(core.clock.now()),
     stalenessBoundMs: LIMITS.stalenessBoundMs,
     isSealed: core.isSealed,

@@ -3,6 +3,7 @@
  * and the flows on them, each built by name and handed what it needs. The server
  * and every command stand on this.
  */
+import { uptime } from "node:os";
 import { type AuditKind, createAudit } from "./audit/audit.ts";
 import { createChecker } from "./check/checker.ts";
 import { createKnowledge } from "./check/knowledge.ts";
@@ -13,6 +14,7 @@ import { createGuardedClock } from "./lib/guarded-clock.ts";
 import type { Patience } from "./lib/patience.ts";
 import type { Permits } from "./lib/permits.ts";
 import type { Random } from "./lib/random.ts";
+import { createUnhurriedClock } from "./lib/unhurried-clock.ts";
 import type { Log } from "./log.ts";
 import { createLogin } from "./login/login.ts";
 import { createLogout } from "./login/logout.ts";
@@ -88,6 +90,9 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
           tick,
         });
   const clock: Clock = guardedClock ?? others.clock;
+  // What the system counts since it began goes on while it is suspended.
+  const unhurriedClock = createUnhurriedClock(clock, () => uptime() * 1000);
+  const { earliest } = guardedClock ?? unhurriedClock;
   try {
     const mayCreate = (await store.read(listKeys)).length === 0;
     const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });
@@ -113,7 +118,7 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
       loadKeys: keys.load,
       feed,
       clock,
-      earliest: guardedClock?.earliest ?? clock.now,
+      earliest,
       log,
     });
     const commit = createCommit({ store, follower });
@@ -170,6 +175,9 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
       clock,
       /** The same, where it is held against the database's. */
       guardedClock,
+      /** How far time has come for certain, where the clock is held against nothing. */
+      reached: guardedClock === null ? unhurriedClock.reached : null,
+      earliest,
       hashQueue: permits,
       standardAudience: audiences.standard,
       waitForRevision: createWaitForRevision({ knowledge, follower }),

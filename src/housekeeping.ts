@@ -29,12 +29,16 @@ export type Housekeeping = {
 export function createHousekeeping(deps: {
   readonly store: Pick<Store, "write">;
   readonly serviceUse: Pick<ServiceUse, "flush">;
+  /** A time that is past for certain, in milliseconds: what a clock that is ahead calls past may not be. */
+  readonly earliest: () => number;
   readonly log: Log;
   /** Whether it deletes; where several workers share a database, one is enough. */
   readonly sweeps?: boolean;
 }): Housekeeping {
-  const { store, serviceUse, log, sweeps = true } = deps;
+  const { store, serviceUse, earliest, log, sweeps = true } = deps;
   let timer: NodeJS.Timeout | null = null;
+
+  const past = ({ now }: Tx) => Math.min(now, earliest());
 
   /** Writes until a batch is not full. */
   async function inBatches(work: (tx: Tx) => Promise<number>): Promise<void> {
@@ -42,10 +46,10 @@ export function createHousekeeping(deps: {
   }
 
   async function sweep(): Promise<void> {
-    await store.write((tx) => forgetRevocations(tx, tx.now));
-    await store.write(dropDeadKeys);
-    await inBatches(({ db, now }) => deleteDeadSessions(db, now, BATCH));
-    await inBatches(({ db, now }) => deleteOldAuditEvents(db, now - AUDIT_LIFE_MS, BATCH));
+    await store.write((tx) => forgetRevocations(tx, past(tx)));
+    await store.write((tx) => dropDeadKeys(tx, past(tx)));
+    await inBatches((tx) => deleteDeadSessions(tx.db, past(tx), BATCH));
+    await inBatches((tx) => deleteOldAuditEvents(tx.db, past(tx) - AUDIT_LIFE_MS, BATCH));
   }
 
   async function tidy(): Promise<void> {
@@ -67,7 +71,7 @@ export function createHousekeeping(deps: {
   };
 }
 
-async function dropDeadKeys(tx: Tx): Promise<void> {
-  const [kid] = await deleteDeadKeys(tx.db, tx.now);
+async function dropDeadKeys(tx: Tx, now: number): Promise<void> {
+  const [kid] = await deleteDeadKeys(tx.db, now);
   if (kid !== undefined) await announceKeys(tx, kid, 0);
 }

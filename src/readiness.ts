@@ -6,8 +6,8 @@
  * that was set wrong and then right is good again, since nothing was timed by it.
  * SQLite has no clock but the machine's, so nothing tells the right time. What can be
  * told is that the clock went back: behind the newest event in the database, or
- * behind the last read of the log. That is dangerous, not only odd: tokens that had
- * expired would be good again, after their revocations were forgotten.
+ * behind what the process has counted itself. That is dangerous, not only odd: tokens
+ * that had expired would be good again, after their revocations were forgotten.
  */
 import { type Clock, TOLERANCE_MS } from "./lib/clock.ts";
 import type { GuardedClock } from "./lib/guarded-clock.ts";
@@ -29,9 +29,9 @@ type ReadinessDeps = {
   readonly readNewestTime: () => Promise<number>;
   /** Our clock, held against the database's; `null` if that has none. */
   readonly guardedClock: Pick<GuardedClock, "aheadMs" | "compare"> | null;
-  /** When the revocation log was last read to its end. */
-  readonly asOf: () => number;
-  /** How long ago that was, in milliseconds, whatever was done to the clock since. */
+  /** A time that is past for certain, in milliseconds; `null` where the database's clock tells. */
+  readonly reached: (() => number) | null;
+  /** How long ago the log was last read to its end, in milliseconds, whatever was done to the clock since. */
   readonly stalenessMs: () => number;
   /** How long ago that may be. */
   readonly stalenessBoundMs: number;
@@ -44,15 +44,14 @@ type ReadinessDeps = {
 
 /** A {@link Readiness} that has not looked at the database yet. */
 export function createReadiness(deps: ReadinessDeps): Readiness {
-  const { readNewestTime, guardedClock, asOf, stalenessMs, stalenessBoundMs, isSealed, clock, log } = deps;
+  const { readNewestTime, guardedClock, reached, stalenessMs, stalenessBoundMs, isSealed, clock, log } = deps;
   let newest = 0;
   let wasOff = false;
   let timer: NodeJS.Timeout | null = null;
 
   const isFresh = () => stalenessMs() < stalenessBoundMs;
   const aheadMs = () => Math.round(guardedClock?.aheadMs() ?? 0);
-  /** Where the database tells the time, an instance that was ahead of it has told nobody. */
-  const behindMs = () => Math.max(newest, guardedClock === null ? asOf() : 0) - clock.now();
+  const behindMs = () => Math.max(newest, reached?.() ?? 0) - clock.now();
   const isOff = () => behindMs() > TOLERANCE_MS || Math.abs(aheadMs()) > TOLERANCE_MS;
 
   async function look(): Promise<void> {

@@ -85,7 +85,8 @@ export function createKnowledge(): Knowledge {
       position = { ...position, revision };
     },
     confirm(time) {
-      confirmedAt = Math.max(confirmedAt, time);
+      // Earlier by more than that: the clock was ahead then, and has been put right, or back.
+      confirmedAt = time < confirmedAt - STEP_MS ? time : Math.max(confirmedAt, time);
       confirmedTick = tick();
     },
   };

@@ -6,7 +6,7 @@ import type { Permits } from "../lib/permits.ts";
 /** What is read of a running instance, each time that somebody looks. */
 export type InstanceState = {
   readonly hashQueue: Pick<Permits, "running" | "waiting" | "refused">;
-  readonly knowledge: Pick<Knowledge, "revision" | "asOf" | "revocations">;
+  readonly knowledge: Pick<Knowledge, "revision" | "stalenessMs" | "revocations">;
   /** Calls that watch the revocation feed. */
   readonly watchers: () => number;
   readonly isReady: () => boolean;
@@ -45,7 +45,7 @@ export function addInstanceGauges(registry: Registry, state: InstanceState): voi
     "sallyport_log_as_of_age_seconds",
     "Time since the revocation log was last read to its end.",
     "max",
-    () => (clock.now() - knowledge.asOf()) / 1000,
+    () => knowledge.stalenessMs(clock.now()) / 1000,
   );
   gauge("sallyport_revocations_held", "Ended sessions and raised epochs in memory.", "max", knowledge.revocations.size);
   gauge("sallyport_feed_watchers", "Calls of VerifierService.Watch that are open.", "sum", watchers);

@@ -30,9 +30,15 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-const tidy = () =>
+/** Tidies up by a clock of which a time is past for certain: that of the instance itself, unless another is named. */
+const tidy = (earliest = app.clock.now) =>
   app.beside(({ store, serviceUse }) =>
-    createHousekeeping({ store, serviceUse, log: createLog({ level: "silent" }) }).tidy(),
+    createHousekeeping({
+      store,
+      serviceUse,
+      earliest,
+      log: createLog({ level: "silent" }),
+    }).tidy(),
   );
 const read = <T>(work: (db: Queries) => Promise<T>) => app.beside(({ store }) => store.read(work));
 const countEntries = async () => (await read((db) => db.selectFrom("revocations").select("revision").execute())).length;
@@ -51,6 +57,18 @@ async function verdicts(accessToken: string): Promise<readonly string[]> {
 const both = (verdict: string) => [verdict, verdict];
 
 describe("A revocation", () => {
+  it("is not forgotten by a clock that is ahead", async () => {
+    const { accessToken, refreshToken } = ada.tokens;
+    await ada.auth.logout({ refreshToken });
+    const entries = await countEntries();
+    const trueTime = app.clock.now();
+    app.clock.advance(2 * ACCESS_MS);
+    await tidy(() => trueTime);
+    app.clock.advance(-2 * ACCESS_MS);
+    expect(await countEntries()).toBe(entries);
+    expect(await verdicts(accessToken)).toEqual(both("SESSION_REVOKED, LOG_IN"));
+  });
+
   it("is kept until the last token that it concerns is dead, then forgotten, and nothing comes alive", async () => {
     const { accessToken, refreshToken } = ada.tokens;
     await ada.auth.logout({ refreshToken });

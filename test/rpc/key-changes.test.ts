@@ -151,7 +151,7 @@ describe("A rotation", () => {
     const { retired } = await rotate(app);
     const tidy = () =>
       app.beside(({ store, serviceUse }) =>
-        createHousekeeping({ store, serviceUse, log: createLog({ level: "silent" }) }).tidy(),
+        createHousekeeping({ store, serviceUse, earliest: app.clock.now, log: createLog({ level: "silent" }) }).tidy(),
       );
     app.clock.advance(LIFE + HANDOVER_MS);
     await tidy();

@@ -5,8 +5,9 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
+import { verdictOf } from "../support/decisions.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
-import { signUp } from "../support/people.ts";
+import { signUp, welcome } from "../support/people.ts";
 
 const TOLERANCE_MS = 5_000;
 /** The clock is looked at every second. */
@@ -92,6 +93,38 @@ describe("A clock that went back while the instance was stopped", () => {
     operator.prepare("delete from audit_events where recorded_at > ?").run(clock.now());
     operator.close();
     await expect.poll(readiness, PATIENT).toBe(200);
+  });
+});
+
+describe("A clock that was ahead for a while and is right again", () => {
+  const HOUR_MS = 3_600_000;
+  /** Time for the log to be read, by a clock that is wrong or right. */
+  const letItBeRead = () => new Promise((resolve) => setTimeout(resolve, 400));
+
+  it("is trusted again, if nothing was recorded meanwhile", async () => {
+    clock.advance(HOUR_MS);
+    await letItBeRead();
+    clock.advance(-HOUR_MS);
+    await expect.poll(readiness, PATIENT).toBe(200);
+    const { asOf } = await clientsOf(app.url).auth.authorize({ accessToken: "nonsense" });
+    expect(Number(asOf?.seconds)).toBeLessThanOrEqual(clock.now() / 1000);
+  });
+
+  it("has made nobody forget what was revoked, not even for a moment", async () => {
+    const { tokens, auth } = await welcome(app, "ada");
+    await auth.logout({ refreshToken: tokens.refreshToken });
+    clock.advance(HOUR_MS);
+    await letItBeRead();
+    clock.advance(-HOUR_MS);
+    expect(verdictOf(await auth.authorize({ accessToken: tokens.accessToken }))).toBe("SESSION_REVOKED, LOG_IN");
+  });
+
+  it("is not trusted, if something was recorded meanwhile: tokens that live too long may be out", async () => {
+    clock.advance(HOUR_MS);
+    await signUp(app, "ada");
+    clock.advance(-HOUR_MS);
+    await expect.poll(() => said("clock_behind"), PATIENT).toHaveLength(1);
+    expect(await readiness()).toBe(503);
   });
 });
 
