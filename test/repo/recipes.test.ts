@@ -90,6 +90,7 @@ describe("When all recipes were followed", () => {
       "repo/contract-page",
       "repo/readme-tables",
       "rpc/count-sessions",
+      "rpc/deadlines-in-the-database",
       "rpc/bad-fields",
       "rpc/access-matrix",
     ];

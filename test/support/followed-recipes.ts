@@ -84,11 +84,12 @@ export const DONE: readonly Edit[] = [
     behind: null,
     text: `import { Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Patience } from "../lib/patience.ts";
 import { listLiveSessions } from "../store/queries/sessions.ts";
 import type { Store } from "../store/store.ts";
 
 /** How many live sessions the user has, on one device or all. @throws Refusal SESSIONS_UNCOUNTED. */
-export type CountOwnSessions = (userId: string, deviceName: string) => Promise<number>;
+export type CountOwnSessions = (userId: string, deviceName: string, patience: Patience) => Promise<number>;
 
 /** A {@link CountOwnSessions} that counts up to \`most\`. */
 export function createSessionCount(deps: {
@@ -97,9 +98,9 @@ export function createSessionCount(deps: {
   readonly most: number;
 }): CountOwnSessions {
   const { read, clock, most } = deps;
-  return async function countOwnSessions(userId, deviceName) {
+  return async function countOwnSessions(userId, deviceName, patience) {
     const page = { userId, now: clock.now(), before: "", limit: most + 1 };
-    const sessions = await read((db) => listLiveSessions(db, page));
+    const sessions = await read((db) => listLiveSessions(db, page), patience);
     if (sessions.length > most) throw new Refusal("SESSIONS_UNCOUNTED");
     return sessions.filter(({ device_name }) => deviceName === "" || device_name === deviceName).length;
   };
@@ -116,6 +117,11 @@ export function createSessionCount(deps: {
     behind: "      revokeOwnSession: createOwnSessionRevocation({ commit, audit }),\n",
     text: "      countOwnSessions: createSessionCount({ read: store.read, clock, most: config.countedSessions }),\n",
   },
+  {
+    file: "test/rpc/deadlines-in-the-database.test.ts",
+    behind: "const ASKS = [\n",
+    text: '  "AccountService.CountSessions",\n',
+  },
   { file: "src/app.ts", behind: "createAccountService({ read, ", text: "countOwnSessions: core.countOwnSessions, " },
   {
     file: "src/rpc/account-service.ts",
@@ -131,7 +137,7 @@ export function createSessionCount(deps: {
     file: "src/rpc/account-service.ts",
     behind: "pageTokens, revisionOf, clock } = deps;\n  return {\n",
     text: `    async countSessions({ deviceName }, context) {
-      return { count: await deps.countOwnSessions(userOf(context).userId, deviceName) };
+      return { count: await deps.countOwnSessions(userOf(context).userId, deviceName, context) };
     },
 `,
   },
