@@ -217,7 +217,8 @@ describe("Housekeeping in a worker that leaves the deleting to another", () => {
     const [service] = await read((db) => db.selectFrom("services").select("id").execute());
     await app.beside(async ({ store, serviceUse }) => {
       serviceUse.note(service?.id ?? "");
-      await createHousekeeping({ store, serviceUse, log: createLog({ level: "silent" }), sweeps: false }).tidy();
+      const log = createLog({ level: "silent" });
+      await createHousekeeping({ store, serviceUse, earliest: app.clock.now, log, sweeps: false }).tidy();
     });
     expect([await sessionIds(), await countEntries()]).toEqual([sessions, entries]);
     expect(sessions).toHaveLength(1);
