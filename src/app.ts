@@ -57,8 +57,13 @@ export type WorkerParts = Pick<WorkerLink, "intake" | "hashPermits" | "allFigure
   readonly sweeps: boolean;
 };
 
-/** What the service is built from; `worker` where it is one of several processes on the port. */
-type AppDeps = Omit<CoreDeps, "hashPermits" | "onAuditEvent"> & { readonly worker?: WorkerParts };
+/** What the service is built from. */
+export type AppDeps = Omit<CoreDeps, "hashPermits" | "onAuditEvent"> & {
+  /** Where it is one of several processes on the port. */
+  readonly worker?: WorkerParts;
+  /** Calls that may watch the revocation feed at once, in all and of one service, where these are not the usual ones. */
+  readonly watcherBounds?: { readonly all: number; readonly ofService: number };
+};
 
 /** Builds the service. @throws whatever keeps the core from opening, AccessRuleError, or TlsFileError. */
 export async function createApp({ worker, ...deps }: AppDeps): Promise<App> {
@@ -161,7 +166,7 @@ function forwardAuthOf(core: Core, { config, log }: CoreDeps, check: Checker["ch
   });
 }
 
-function routesOf(core: Core, { config }: CoreDeps, check: Checker["check"]) {
+function routesOf(core: Core, { config, watcherBounds }: Omit<AppDeps, "worker">, check: Checker["check"]) {
   const { clock, store, knowledge, pageTokens, waitForRevision, standardAudience } = core;
   const { signup, login, refresh, logout, revokeOwnSession } = core;
   const { createUser, assignRoles, accountState, userSessions, roleDefinitions, services } = core;
@@ -182,8 +187,8 @@ function routesOf(core: Core, { config }: CoreDeps, check: Checker["check"]) {
         clock,
         checkpointMs: core.checkpointMs,
         waitForRevision: core.waitForRevision,
-        maxWatchers: BOUNDS.feedWatchers,
-        maxWatchersOfService: BOUNDS.feedWatchersOfService,
+        maxWatchers: watcherBounds?.all ?? BOUNDS.feedWatchers,
+        maxWatchersOfService: watcherBounds?.ofService ?? BOUNDS.feedWatchersOfService,
       }),
     );
     router.service(

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createApp } from "../../src/app.ts";
+import { type AppDeps, createApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
 import { openCore } from "../../src/core.ts";
 import { systemRandom } from "../../src/lib/random.ts";
@@ -27,20 +27,22 @@ type TestAppOptions = {
   readonly clock?: FakeClock;
   /** Time between checkpoints of the revocation feed, in milliseconds. */
   readonly checkpointMs?: number;
+  /** How many may watch the feed. */
+  readonly watcherBounds?: AppDeps["watcherBounds"];
   /** A folder of another instance, to be the second one on its database. Its owner removes it. */
   readonly dataDir?: string;
 };
 
 /** Starts an instance on a free port. Close it when the test is done. */
 export async function startApp(options: TestAppOptions = {}) {
-  const { settings = {}, clock = createFakeClock(), checkpointMs, dataDir } = options;
+  const { settings = {}, clock = createFakeClock(), checkpointMs, watcherBounds, dataDir } = options;
   const folder = dataDir ?? temporaryFolder();
   const environment = { ...TEST_SETTINGS, SALLYPORT_LOG_LEVEL: "debug", SALLYPORT_DATA_DIR: folder, ...settings };
   const config = readConfig(environment);
   const said: string[] = [];
   const log = createLog({ level: config.logLevel, destination: { write: (line) => void said.push(line) } });
   const deps = { config, log, clock, random: systemRandom, ...(checkpointMs !== undefined && { checkpointMs }) };
-  const app = await createApp(deps);
+  const app = await createApp(watcherBounds === undefined ? deps : { ...deps, watcherBounds });
   const { url, port } = await app.listen();
   return {
     url,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createKnowledge, type LogEntry } from "../../src/check/knowledge.ts";
 import { createRevocationSet } from "../../src/check/revocation-set.ts";
 
@@ -113,5 +113,42 @@ describe("Knowledge", () => {
     knowledge.confirm(2000);
     knowledge.confirm(1000);
     expect(knowledge.asOf()).toBe(2000);
+  });
+
+  describe("on a clock that an operator sets", () => {
+    const AT = 1_800_000_000_000;
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ["performance"] });
+      return () => void vi.useRealTimers();
+    });
+
+    it.each([
+      ["stands still", 0],
+      ["was put back by a minute", -60_000],
+      ["was put back by a day", -86_400_000],
+    ])("that %s ages by the machine's own count", (_what, step) => {
+      const knowledge = createKnowledge();
+      knowledge.confirm(AT);
+      vi.advanceTimersByTime(20_000);
+      expect(knowledge.stalenessMs(AT + step)).toBe(20_000);
+      vi.advanceTimersByTime(5_000);
+      expect(knowledge.stalenessMs(AT + step + 5_000)).toBe(25_000);
+    });
+
+    it("ages by that clock where it tells more, and is not misled by its small steps", () => {
+      const knowledge = createKnowledge();
+      knowledge.confirm(AT);
+      vi.advanceTimersByTime(3_000);
+      expect(knowledge.stalenessMs(AT + 60_000)).toBe(60_000);
+      expect(knowledge.stalenessMs(AT + 2_000)).toBe(2_000);
+    });
+
+    it("is young again by a confirmation alone", () => {
+      const knowledge = createKnowledge();
+      knowledge.confirm(AT);
+      vi.advanceTimersByTime(20_000);
+      knowledge.confirm(AT - 3_600_000);
+      expect(knowledge.stalenessMs(AT - 3_600_000)).toBe(0);
+    });
   });
 });

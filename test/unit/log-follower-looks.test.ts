@@ -131,3 +131,42 @@ describe("Who asks for a look at the log", () => {
     await expect(follower.start()).rejects.toThrow("the revocation log is missing");
   });
 });
+
+describe("A clock that was ahead", () => {
+  const HOUR = 60 * MINUTE;
+
+  it("made one forget what still matters: all is read again once the clock is right", async () => {
+    const { clock, knowledge, follower, feed, append, ended, position } = await followLog();
+    await append({ subject: "s1" }, { kind: "user_epoch", subject: "ada", value: "4" });
+    await follower.start();
+    clock.advance(HOUR);
+    await eventually(() => ended("s1")).toEqual([false]);
+    expect(knowledge.revocations.epochOf("ada")).toBe(0);
+    clock.advance(-HOUR);
+    await eventually(() => ended("s1")).toEqual([true]);
+    expect([position(), knowledge.revocations.epochOf("ada")]).toEqual([["log one", 2], 4]);
+    // Whoever watches was told all of it before, and is told what comes next.
+    const stop = new AbortController();
+    const told = new Set<string>();
+    for await (const { kind } of feed.watch({ logId: "log one", number: 2 }, () => {}, stop.signal)) {
+      if (kind === "checkpoint" && told.size === 0) await append({ subject: "s2" });
+      told.add(kind);
+      if (kind === "batch") break;
+    }
+    expect([...told]).toEqual(["checkpoint", "batch"]);
+  });
+
+  it("by less than entries are kept for has made one forget nothing, and nothing is read again", async () => {
+    const { clock, follower, keys, append, ended } = await followLog();
+    await append({ subject: "s1" });
+    await follower.start();
+    clock.advance(MINUTE + 29_000);
+    const looks = async () => {
+      for (let count = 0; count < 3; count += 1) await new Promise((resolve) => setTimeout(resolve, 120));
+    };
+    await looks();
+    clock.advance(-29_000);
+    await looks();
+    expect([ended("s1"), keys.loads]).toEqual([[true], 1]);
+  });
+});

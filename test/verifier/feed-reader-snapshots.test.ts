@@ -1,6 +1,7 @@
 /** What a verifier makes of a snapshot that is not whole, or not one. */
+import { toBinary } from "@bufbuild/protobuf";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { WatchResponse } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
+import { type WatchResponse, WatchResponseSchema } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { FeedReader } from "../../src/verifier/feed-reader.ts";
 import { makeBenchKey } from "../support/check-bench.ts";
 import { ended, expectBroken, informedBy, ROLES, raised } from "../support/informed-reader.ts";
@@ -167,5 +168,34 @@ describe("A reader of a feed that breaks", () => {
     expect(listener.state()).toMatchObject({ at: at(12), users: [] });
     expect(listener.changes.at(-1)).toEqual({ kind: "resynced", reason: "what the feed told did not join" });
     expect(listener.confirmed.at(-1)).toBe(TOLD_AT + 1);
+  });
+});
+
+describe("A snapshot whose roles do not fit into a message", () => {
+  /** As many, and each as large, as there may be: 500 roles of 64 permissions of 128 characters. */
+  const many = Array.from({ length: 500 }, (_, role) => ({
+    name: `role-${role}`.padEnd(64, "x"),
+    grants: Array.from({ length: 64 }, (_, grant) => `orders:r${role}-${grant}-`.padEnd(128, "x")),
+  }));
+  const isRoles = ({ event }: WatchResponse) => event.case === "roles";
+
+  it("comes in several, none too large, and nothing is missing once it is whole", async () => {
+    const { read, state } = await informedBy(teller);
+    const messages = await teller.snapshot(at(9), many, [ended(), raised(7)]);
+    const sizes = messages.filter(isRoles).map((message) => toBinary(WatchResponseSchema, message).length);
+    expect(sizes.length).toBeGreaterThan(10);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(256 * 1024);
+    for (const message of [teller.tell({ kind: "start_over", reason: "TOO_OLD" }), ...messages]) read(message);
+    expect(state().roles).toEqual(Object.fromEntries(many.map(({ name, grants }) => [name, [...grants].sort()])));
+  });
+
+  it("counts for nothing if one of them is missing, and what was known stays", async () => {
+    const listener = await informedBy(teller);
+    const messages = await teller.snapshot(at(9), many, [ended()]);
+    const [first] = messages.filter(isRoles);
+    const rest = messages.filter((message) => message !== first);
+    expectBroken(listener, () => {
+      for (const message of rest) listener.read(message);
+    });
   });
 });

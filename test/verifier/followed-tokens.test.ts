@@ -144,6 +144,52 @@ describe("A bearer who is followed", () => {
   });
 });
 
+describe("A followed token that Sallyport granted, whose news are ahead of what is known here,", () => {
+  /** Followed behind a rule for clerks, which nobody here knows the bearer to be. */
+  async function ahead() {
+    const scene = createScene();
+    const token = await scene.issue({ roles: ["buyer"] });
+    const now = scene.clock.now();
+    const who = { userId: "usr_1", sessionId: "ses_1", username: "ada", roles: ["buyer"] };
+    const principal = { ...who, authTime: now, expiresAt: now + MAX_TTL_MS };
+    const rule = { ...AUTHENTICATED, allPermissions: ["orders:read"] };
+    scene.followed.follow(token, rule, ({ reason }) => scene.told.push(reason), principal);
+    const hearRole = (role: string, grants: readonly string[]) => scene.hear({ kind: "role_changed", role, grants });
+    return { ...scene, hearRole };
+  }
+
+  it("is not denied for what is not known yet, nor by news that say nothing of it", async () => {
+    const { told, hearRole } = await ahead();
+    hearRole("clerk", []);
+    await Promise.resolve();
+    expect(told).toEqual([]);
+  });
+
+  it("is not denied once the news have come, and is like any other from then on", async () => {
+    const { told, followed, hearRole } = await ahead();
+    hearRole("buyer", ["orders:read"]);
+    followed.confirm();
+    expect(told).toEqual([]);
+    hearRole("buyer", []);
+    expect(told).toEqual(["PERMISSION_MISSING"]);
+  });
+
+  it("is denied once it is certain that no such news will come", async () => {
+    const { told, followed } = await ahead();
+    followed.confirm();
+    expect(told).toEqual(["PERMISSION_MISSING"]);
+  });
+
+  it("is denied at once for what stays true whatever the news are: its session ended, its time is over", async () => {
+    const { told, hear, sessionEnded } = await ahead();
+    hear(sessionEnded("ses_1"));
+    expect(told).toEqual(["SESSION_REVOKED"]);
+    const other = await ahead();
+    other.pass(MAX_TTL_MS);
+    expect(other.told).toEqual(["TOKEN_EXPIRED"]);
+  });
+});
+
 describe("Nobody is told", () => {
   it("who stopped being followed, even while others are told of the same change", async () => {
     const { issue, followed, told, hear, sessionEnded } = createScene();

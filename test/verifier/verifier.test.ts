@@ -1,10 +1,11 @@
 /** A verifier, against the real server. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createVerifier, VerifierUnavailable } from "../../src/verifier/verifier.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { delegate, verdictOf } from "../support/delegating.ts";
 import { eventually } from "../support/eventually.ts";
 import { logIn, type Person, signUp, welcome, welcomeAdmin } from "../support/people.ts";
+import { openRoad } from "../support/rough-road.ts";
 import { serviceKey } from "../support/watching.ts";
 
 let app: TestApp;
@@ -187,6 +188,26 @@ describe("A verifier does not decide", () => {
     expect(verdictOf(verifier, tokens.accessToken)).toBe("GRANTED");
     await verifier.close();
     await own.close();
+  });
+
+  it("on knowledge that is too old by the machine's own count, wherever its clock was put meanwhile", async () => {
+    const road = await openRoad(app.port);
+    onTestFinished(road.close);
+    const machine = { ticks: 0, wall: app.clock.now() };
+    const clocks = { tick: () => machine.ticks, wall: () => machine.wall };
+    const verifier = await readyDelegate({ url: road.url, clock: app.clock }, apiKey, {}, clocks);
+    const { tokens } = await logIn(app, "ada", ["orders"]);
+    expect(verdictOf(verifier, tokens.accessToken)).toBe("GRANTED");
+    road.set("closed");
+    await eventually(verifier.kinds).toContain("disconnected");
+    machine.wall -= 86_400_000;
+    machine.ticks += 9_000;
+    expect(verifier.state()).toMatchObject({ isFresh: true, stalenessMs: 9_000 });
+    machine.ticks += 2_000;
+    machine.wall -= 86_400_000;
+    expect(verifier.state()).toMatchObject({ isFresh: false, stalenessMs: 11_000 });
+    expect(() => verifier.check(tokens.accessToken)).toThrow(unavailable("TOO_STALE"));
+    await eventually(verifier.kinds).toContain("stale");
   });
 });
 
