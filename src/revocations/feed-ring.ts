@@ -12,6 +12,8 @@ export type FeedRing = {
   readonly restart: (revision: number) => void;
   /** Adds what leads from the newest revision to `through`. */
   readonly append: (through: number, rows: readonly RevocationRow[]) => void;
+  /** The least revision that it reaches. */
+  readonly oldest: () => number;
   /** Whether what came after `revision` is all there. */
   readonly reaches: (revision: number) => boolean;
   /** Some of what came after a revision that the ring reaches, within the bound of a message. */
@@ -44,6 +46,7 @@ export function createFeedRing(capacity = CAPACITY): FeedRing {
         if (row.revision > through - capacity) entries[row.revision % capacity] = toFeedEntry(row);
       newest = through;
     },
+    oldest,
     reaches: (revision) => oldest() <= revision && revision <= newest,
     after(revision) {
       const told: FeedEntry[] = [];

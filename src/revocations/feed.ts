@@ -18,14 +18,31 @@ export type Feed = {
   readonly append: FeedRing["append"];
   /** What comes next follows on `revision`, maybe of another log. */
   readonly restart: FeedRing["restart"];
-  /**
-   * What happens after a revision; everything, if there is none. Ends only by the signal's
-   * reason, by what `confirm` throws, which is asked before anything is told, or by Refusal
-   * WATCHER_TOO_SLOW.
-   */
-  readonly watch: (after: Revision | null, confirm: () => void, signal: AbortSignal) => AsyncIterable<FeedEvent>;
+  /** What happens, from where the watcher stands. Ends only by its signal's reason, or as it is cut off. */
+  readonly watch: (watcher: Watcher) => AsyncIterable<FeedEvent>;
   /** Calls that are being told. */
   readonly watchers: () => number;
+};
+
+/** Somebody who wants to be told. */
+export type Watcher = {
+  /** What it knows already; `null` to be told everything. */
+  readonly after: Revision | null;
+  /** Throws if it may watch no more, which cuts it off. Asked whenever services have changed, and before anything is told. */
+  readonly confirm: () => void;
+  /**
+   * Called at once when it is cut off: by `confirm`, or with Refusal WATCHER_TOO_SLOW because the ring has passed
+   * it. Why, is known to whoever reads its events, who may not read any.
+   */
+  readonly onCut: () => void;
+  readonly signal: AbortSignal;
+};
+
+/** A watcher on its way. */
+type Told = Watcher & {
+  /** Up to where it was told, or will be by what it is being told; `null` before that is settled. */
+  position: Revision | null;
+  cut: { readonly reason: unknown } | null;
 };
 
 type FeedDeps = {
@@ -47,9 +64,11 @@ const GATHERED_MS = 100;
 export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): Feed {
   const ring = createFeedRing();
   const alarm = createAlarm(WOKEN_AT_ONCE, tick);
-  let watchers = 0;
+  const all = new Set<Told>();
+  /** No watcher of this log was told less than up to here. */
+  let least = Number.POSITIVE_INFINITY;
 
-  const position = (): Revision => ({ logId: knowledge.logId(), number: knowledge.revision() });
+  const present = (): Revision => ({ logId: knowledge.logId(), number: knowledge.revision() });
 
   /** Why the watcher cannot simply go on after `revision`; `null` if it can. */
   function obstacleTo({ logId, number }: Revision): StartOverReason | null {
@@ -58,37 +77,71 @@ export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): 
     return ring.reaches(number) ? null : "TOO_OLD";
   }
 
+  /** Cuts the watcher off if it may not be told any more, whether or not it takes what it is being told. */
+  function look(watcher: Told): void {
+    if (watcher.cut !== null) return;
+    try {
+      watcher.confirm();
+      // Whoever brings an old revision starts over; whoever was told all until now did not keep up.
+      if (watcher.position !== null && obstacleTo(watcher.position) === "TOO_OLD")
+        throw new Refusal("WATCHER_TOO_SLOW");
+    } catch (reason) {
+      watcher.cut = { reason };
+      all.delete(watcher);
+      watcher.onCut();
+    }
+  }
+
+  function refuseCut({ cut }: Told): void {
+    if (cut !== null) throw cut.reason;
+  }
+
+  function lookAtAll(): void {
+    for (const watcher of all) look(watcher);
+    least = Number.POSITIVE_INFINITY;
+    for (const { position } of all)
+      if (position !== null && position.logId === knowledge.logId()) least = Math.min(least, position.number);
+  }
+
+  function stand(watcher: Told, position: Revision): void {
+    watcher.position = position;
+    least = Math.min(least, position.number);
+  }
+
   /** From where the watcher is told what follows: its own revision, or that of the snapshot which it is told here. */
-  async function* settle(cursor: Revision | null, isFirst: boolean): AsyncGenerator<FeedEvent, Revision> {
-    const obstacle = cursor === null ? null : obstacleTo(cursor);
-    if (cursor !== null && obstacle === null) return cursor;
-    // Whoever brings an old revision starts over; whoever was told all until now did not keep up.
-    if (obstacle === "TOO_OLD" && !isFirst) throw new Refusal("WATCHER_TOO_SLOW");
+  async function* settle(watcher: Told): AsyncGenerator<FeedEvent, Revision> {
+    const known = watcher.position ?? watcher.after;
+    const obstacle = known === null ? null : obstacleTo(known);
+    const begin = known === null || obstacle !== null ? present() : known;
+    stand(watcher, begin);
+    if (begin === known) return begin;
     if (obstacle !== null) yield { kind: "start_over", reason: obstacle };
-    const begin = position();
-    yield* snapshotEvents(begin, knowledge.roles.list(), knowledge.revocations.tables());
+    for await (const event of snapshotEvents(begin, knowledge.roles.list(), knowledge.revocations.tables())) {
+      refuseCut(watcher);
+      yield event;
+    }
     return begin;
   }
 
-  async function* follow(after: Revision | null, confirm: () => void, signal: AbortSignal): AsyncGenerator<FeedEvent> {
-    let cursor = after;
+  async function* follow(watcher: Told): AsyncGenerator<FeedEvent> {
+    const { signal } = watcher;
     let toldAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       signal.throwIfAborted();
-      confirm();
-      const present: Revision = yield* settle(cursor, cursor === after);
-      cursor = present;
+      look(watcher);
+      refuseCut(watcher);
+      const position: Revision = yield* settle(watcher);
       const untilCheckpoint = checkpointMs - (tick() - toldAt);
       // While a snapshot was told, much may have happened.
-      if (obstacleTo(present) !== null) continue;
-      if (present.number < ring.newest()) {
-        const tail = ring.after(present.number);
-        yield { kind: "batch", logId: present.logId, from: present.number, ...tail };
-        cursor = { logId: present.logId, number: tail.through };
+      if (obstacleTo(position) !== null) continue;
+      if (position.number < ring.newest()) {
+        const tail = ring.after(position.number);
+        watcher.position = { logId: position.logId, number: tail.through };
+        yield { kind: "batch", logId: position.logId, from: position.number, ...tail };
       } else if (untilCheckpoint <= 0) {
         toldAt = tick();
         const time = clock.now();
-        yield { kind: "checkpoint", revision: present, asOf: time - knowledge.stalenessMs(time), time };
+        yield { kind: "checkpoint", revision: position, asOf: time - knowledge.stalenessMs(time), time };
       } else {
         await alarm.next(untilCheckpoint, signal);
       }
@@ -97,26 +150,29 @@ export function createFeed({ knowledge, clock, tick, checkpointMs }: FeedDeps): 
 
   /** Those who wait are woken: there is news, or one of them has lost its right to watch. */
   function wake(): void {
-    alarm.ring(Math.min(GATHERED_MS, watchers * GATHERED_MS_PER_WATCHER));
+    alarm.ring(Math.min(GATHERED_MS, all.size * GATHERED_MS_PER_WATCHER));
   }
 
   return {
     append(through, rows) {
       ring.append(through, rows);
+      if (ring.oldest() > least || rows.some(({ kind }) => kind === "services_changed")) lookAtAll();
       wake();
     },
     restart(revision) {
       ring.restart(revision);
+      lookAtAll();
       wake();
     },
-    async *watch(after, confirm, signal) {
-      watchers += 1;
+    async *watch(watcher) {
+      const told: Told = { ...watcher, position: null, cut: null };
+      all.add(told);
       try {
-        yield* follow(after, confirm, signal);
+        yield* follow(told);
       } finally {
-        watchers -= 1;
+        all.delete(told);
       }
     },
-    watchers: () => watchers,
+    watchers: () => all.size,
   };
 }

@@ -5,7 +5,7 @@ import { Refusal } from "../errors.ts";
 import { isPart, type Revision } from "../feed/feed-event.ts";
 import { createFeedMessages, type FeedKeys, toStarted } from "../feed/feed-messages.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Feed } from "../revocations/feed.ts";
+import type { Feed, Watcher } from "../revocations/feed.ts";
 import type { WaitForRevision } from "../revocations/wait-for-revision.ts";
 import { callKey } from "./call.ts";
 import { callerKey } from "./guard.ts";
@@ -48,10 +48,10 @@ export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<ty
     }
   }
 
-  async function* tell(service: ServicePrincipal, after: Revision | null, signal: AbortSignal) {
+  async function* tell(watcher: Watcher) {
     yield toStarted(issuer, checkpointMs, clock.now());
     let parts = 0;
-    for await (const event of feed.watch(after, () => confirm(service), signal)) {
+    for await (const event of feed.watch(watcher)) {
       if (event.kind === "snapshot_begin") parts = 0;
       if (isPart(event)) parts += 1;
       yield toMessage(event, parts);
@@ -67,7 +67,13 @@ export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<ty
         context.values.get(callKey).outlast();
         const from = after === undefined ? null : fromRevision(after);
         if (from !== null) await reach(from, context.signal);
-        yield* tell(service, snapshot ? null : from, context.signal);
+        yield* tell({
+          after: snapshot ? null : from,
+          confirm: () => confirm(service),
+          // Whoever takes nothing stays until its connection is found out; others need not wait for that.
+          onCut: leave,
+          signal: context.signal,
+        });
       } finally {
         leave();
       }
@@ -81,14 +87,17 @@ function createPlaces({ maxWatchers, maxWatchersOfService }: VerifierServiceDeps
   let all = 0;
 
   return {
-    /** Takes a place; gives what leaves it. @throws Refusal TOO_MANY_WATCHERS. */
+    /** Takes a place; gives what leaves it, once. @throws Refusal TOO_MANY_WATCHERS. */
     take(serviceId: string): () => void {
       const own = taken.get(serviceId) ?? 0;
       if (all >= maxWatchers || own >= maxWatchersOfService)
         throw new Refusal("TOO_MANY_WATCHERS", { retryAfterMs: 5000 });
       all += 1;
       taken.set(serviceId, own + 1);
+      let isLeft = false;
       return function leave() {
+        if (isLeft) return;
+        isLeft = true;
         all -= 1;
         const left = (taken.get(serviceId) ?? 0) - 1;
         if (left > 0) taken.set(serviceId, left);

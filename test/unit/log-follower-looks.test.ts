@@ -146,9 +146,10 @@ describe("A clock that was ahead", () => {
     await eventually(() => ended("s1")).toEqual([true]);
     expect([position(), knowledge.revocations.epochOf("ada")]).toEqual([["log one", 2], 4]);
     // Whoever watches was told all of it before, and is told what comes next.
-    const stop = new AbortController();
+    const after = { logId: "log one", number: 2 };
+    const { signal } = new AbortController();
     const told = new Set<string>();
-    for await (const { kind } of feed.watch({ logId: "log one", number: 2 }, () => {}, stop.signal)) {
+    for await (const { kind } of feed.watch({ after, signal, confirm() {}, onCut() {} })) {
       if (kind === "checkpoint" && told.size === 0) await append({ subject: "s2" });
       told.add(kind);
       if (kind === "batch") break;

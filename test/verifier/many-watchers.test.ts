@@ -1,21 +1,17 @@
-/** Many watchers of one feed, and some that do not keep up. */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+/** Many watchers of one feed. */
+import type { ClientHttp2Session } from "node:http2";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  VerifierService,
-  WatchRequestSchema,
-  type WatchResponse,
-} from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
+import { VerifierService, type WatchResponse } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { endSessions } from "../support/bulk-sessions.ts";
 import { concurrently } from "../support/concurrently.ts";
 import { delegate } from "../support/delegating.ts";
 import { logIn, type Person, signUp, welcomeAdmin } from "../support/people.ts";
+import { openSession, type RawWatcher, watchRaw } from "../support/raw-watcher.ts";
 import { serviceKey } from "../support/watching.ts";
 
 /** So many have more patience than `eventually`. */
@@ -97,54 +93,19 @@ describe("Watchers that do not read", () => {
     sessions = [];
   });
 
-  /** A watcher that reads the beginning and then nothing, until it is resumed; resolves with how it ended. */
-  async function watchAndStop(session: ClientHttp2Session) {
-    const request = toBinary(WatchRequestSchema, create(WatchRequestSchema, {}));
-    const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, request.length]), request]);
-    const stream: ClientHttp2Stream = session.request({
-      ":method": "POST",
-      ":path": "/sallyport.auth.v1.VerifierService/Watch",
-      "content-type": "application/grpc",
-      te: "trailers",
-      authorization: `Bearer ${apiKey}`,
-    });
-    stream.on("error", () => {});
-    const ended = new Promise<{ status: unknown; message: unknown }>((resolve) => {
-      stream.once("trailers", (trailers) =>
-        resolve({ status: trailers["grpc-status"], message: trailers["grpc-message"] }),
-      );
-      stream.once("close", () => resolve({ status: "closed", message: stream.rstCode }));
-    });
-    stream.end(frame);
-    await new Promise((resolve) => stream.once("data", resolve));
-    stream.pause();
-    return { ended, resume: () => stream.resume() };
+  /** A watcher that reads the beginning and then nothing, until it is resumed. */
+  async function watchAndStop(session: ClientHttp2Session): Promise<RawWatcher> {
+    const watcher = watchRaw(session, apiKey);
+    await watcher.begun;
+    watcher.pause();
+    return watcher;
   }
 
-  function openSession(): ClientHttp2Session {
-    const session = connect(app.url);
-    session.on("error", () => {});
+  function opened(): ClientHttp2Session {
+    const session = openSession(app);
     sessions.push(session);
     return session;
   }
-
-  it("are cut off once the ring has passed them, while others are served", { timeout: 240_000 }, async () => {
-    const verifier = delegate(app, apiKey);
-    await verifier.ready();
-    const slow = await Promise.all(Array.from({ length: 3 }, () => watchAndStop(openSession())));
-    // More than a stream may hold, and then more than the ring does.
-    for (const count of [5_000, 5_000, 35_000, 35_000]) {
-      await endSessions(app, count);
-      await eventually(() => verifier.state().revision?.number).toBeGreaterThan(count);
-    }
-    const { auth, tokens } = await logIn(app, "ada", ["orders"]);
-    await auth.logout({ refreshToken: tokens.refreshToken });
-    await eventually(() => verifier.check(tokens.accessToken)).toMatchObject({ reason: "SESSION_REVOKED" });
-    for (const { resume } of slow) resume();
-    for (const { ended } of slow)
-      expect(await ended).toMatchObject({ status: "10", message: expect.stringMatching(/not%20read%20as%20fast/) });
-    expect(verifier.kinds()).not.toContain("disconnected");
-  });
 
   it("hold no more than a message each, however much is told", { timeout: 240_000 }, async () => {
     setFlagsFromString("--expose-gc");
@@ -155,9 +116,9 @@ describe("Watchers that do not read", () => {
       return (heapUsed + external) / 2 ** 20;
     };
     const WATCHERS = 100;
-    const opened = [openSession(), openSession()];
+    const both = [opened(), opened()];
     await concurrently(20, Array.from({ length: WATCHERS }), (_, index) =>
-      watchAndStop(opened[index % 2] ?? expect.unreachable()),
+      watchAndStop(both[index % 2] ?? expect.unreachable()),
     );
     const verifier = delegate(app, apiKey);
     await verifier.ready();
