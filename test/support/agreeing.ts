@@ -1,8 +1,9 @@
 /** A small world in which everything that decides about tokens changes, and verifiers that are to keep up with it. */
 import { Code, ConnectError } from "@connectrpc/connect";
+import { expect } from "vitest";
 import type { LogoutScope } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { startApp } from "./app.ts";
-import { startDelegate } from "./delegating.ts";
+import { type Delegate, startDelegate } from "./delegating.ts";
 import { eventually } from "./eventually.ts";
 import { logIn, type Person, passwordOf, signUp, welcomeAdmin } from "./people.ts";
 import { openRoad } from "./rough-road.ts";
@@ -59,6 +60,12 @@ export async function createAgreeingWorld(skew: number) {
     tokens.push(person.tokens.accessToken, person.tokens.refreshToken);
   }
 
+  /** Resolves once the verifier has noticed that the connection is gone by which it asked, and asks by another. */
+  async function reachAgain(verifier: Delegate): Promise<void> {
+    const ask = () => verifier.authorize("no token", { freshness: "REMOTE" });
+    await expect.poll(() => ask().catch(() => null)).not.toBeNull();
+  }
+
   async function act(happening: Happening): Promise<unknown> {
     switch (happening.kind) {
       case "log_in":
@@ -109,7 +116,8 @@ export async function createAgreeingWorld(skew: number) {
       case "restore":
         return app.beside((core) => core.declareRestored());
       case "cut":
-        return road.cut();
+        road.cut();
+        return Promise.all(verifiers.map(reachAgain));
       case "pass":
         return app.clock.advance(happening.milliseconds);
     }
