@@ -8,6 +8,9 @@ import { connect, createServer, type Socket } from "node:net";
  */
 export type RoadState = "open" | "closed" | "silent" | "slow";
 
+/** What can happen on a road. */
+export type Mishap = "drop" | Exclude<RoadState, "open">;
+
 /** A road that leads somewhere. */
 export type RoughRoad = {
   readonly url: string;
@@ -16,6 +19,11 @@ export type RoughRoad = {
   readonly cut: () => void;
   /** Leads new connections to another port. */
   readonly leadTo: (port: number) => void;
+  /**
+   * What has really happened so far: connections that were broken off (`drop`), or broken or not let in because the
+   * road is closed; bytes that were swallowed for good (`silent`), and bytes that crawled (`slow`).
+   */
+  readonly suffered: () => Readonly<Record<Mishap, number>>;
   /** Connections that were made so far, and bytes that clients have sent. */
   readonly connections: () => number;
   readonly sent: () => number;
@@ -26,8 +34,9 @@ export type RoughRoad = {
 const SLOW_BYTES = 700;
 const SLOW_MS = 15;
 
-/** A road to a port of loopback. */
-export async function openRoad(port: number): Promise<RoughRoad> {
+/** A road to a port of loopback; when it is slow, `slowBytes` arrive at a time. */
+export async function openRoad(port: number, slowBytes = SLOW_BYTES): Promise<RoughRoad> {
+  const suffered = { drop: 0, closed: 0, silent: 0, slow: 0 };
   const ends = new Set<() => void>();
   let state: RoadState = "open";
   let target = port;
@@ -39,9 +48,10 @@ export async function openRoad(port: number): Promise<RoughRoad> {
     from.on("data", async (bytes) => {
       note(bytes.length);
       from.pause();
+      if (state === "silent" || state === "slow") suffered[state] += bytes.length;
       // What a silent road has swallowed is missing for good: nothing that comes later may arrive.
       if (state === "silent") return;
-      if (state === "slow") await crawl(bytes, to);
+      if (state === "slow") await crawl(bytes, to, slowBytes);
       else await handOn(bytes, to);
       from.resume();
     });
@@ -50,6 +60,7 @@ export async function openRoad(port: number): Promise<RoughRoad> {
   const server = createServer((client) => {
     connections += 1;
     if (state === "closed") {
+      suffered.closed += 1;
       client.resetAndDestroy();
       return;
     }
@@ -71,6 +82,7 @@ export async function openRoad(port: number): Promise<RoughRoad> {
   if (address === null || typeof address === "string") throw new Error("the road has no port");
 
   function cut(): void {
+    suffered[state === "closed" ? "closed" : "drop"] += ends.size;
     for (const end of [...ends]) end();
   }
   return {
@@ -83,6 +95,7 @@ export async function openRoad(port: number): Promise<RoughRoad> {
     leadTo(port) {
       target = port;
     },
+    suffered: () => ({ ...suffered }),
     connections: () => connections,
     sent: () => sent,
     async close() {
@@ -93,9 +106,9 @@ export async function openRoad(port: number): Promise<RoughRoad> {
   };
 }
 
-async function crawl(bytes: Buffer, to: Socket): Promise<void> {
-  for (let at = 0; at < bytes.length; at += SLOW_BYTES) {
-    await handOn(bytes.subarray(at, at + SLOW_BYTES), to);
+async function crawl(bytes: Buffer, to: Socket, slowBytes: number): Promise<void> {
+  for (let at = 0; at < bytes.length; at += slowBytes) {
+    await handOn(bytes.subarray(at, at + slowBytes), to);
     await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
   }
 }

@@ -7,37 +7,59 @@ import { type Delegate, startDelegate } from "../support/delegating.ts";
 import { eventually } from "../support/eventually.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
 import { logIn, type Person, signUp, welcomeAdmin } from "../support/people.ts";
-import { openRoad, type RoughRoad } from "../support/rough-road.ts";
+import { type Mishap, openRoad, type RoughRoad } from "../support/rough-road.ts";
 import { stateOf } from "../support/told-feed.ts";
 import { serviceKey } from "../support/watching.ts";
 import { createWitness, isGranted } from "../support/witness.ts";
 
 const VERIFIERS = 5;
+/** What happens to the ways of verifiers, how often: 200 times in all, a round of {@link VERIFIERS} at a time. */
+const MISHAPS: Readonly<Record<Mishap, number>> = { drop: 60, silent: 60, slow: 50, closed: 30 };
+/** What happens to the server, in some of the rounds. */
+const SERVER_MISHAPS = { restart: 5, replace: 5 } as const;
 const ROUNDS = 40;
 const BOUND_MS = 300;
 const CHECKPOINT_MS = 30;
+/** On a slow road comes half of what checkpoints alone take. */
+const SLOW_BYTES = 25;
 /** Within this time, a server holds to what was changed from beside it. */
 const NOTICED_MS = 500;
 /** Times of a fraction of the real ones, in much the same proportion. */
 const PACE = { firstRetryMs: 10, mostRetryMs: 80, startMs: 400, silenceMs: 150, renewMs: 1_500, doubtMs: 500 };
 
 /** What happens to the way of one verifier: its connection breaks, falls silent, crawls, or is not let in any more. */
-type Trouble = { readonly kind: "drop" | "silent" | "slow" | "closed"; readonly forMs: number };
+type Trouble = { readonly kind: Mishap; readonly forMs: number };
+type ServerTrouble = keyof typeof SERVER_MISHAPS;
 /** What happens in a round: something to each way; then something to the server, for all. */
-type Round = { readonly server: "restart" | "replace" | null; readonly ways: readonly Trouble[] };
+type Round = { readonly server: ServerTrouble | null; readonly ways: readonly Trouble[] };
 
-const trouble: fc.Arbitrary<Trouble> = fc.record({
-  kind: fc.constantFrom("drop", "silent", "slow", "closed"),
-  forMs: fc.integer({ min: 0, max: BOUND_MS + 150 }),
+/** These, so many times each, in any order. */
+function shuffled<Kind extends string>(counts: Readonly<Record<Kind, number>>): fc.Arbitrary<Kind[]> {
+  const all = keysOf(counts).flatMap((kind) => Array.from({ length: counts[kind] }, () => kind));
+  return fc.shuffledSubarray(all, { minLength: all.length });
+}
+
+function keysOf<Key extends string>(record: Readonly<Record<Key, unknown>>): Key[] {
+  const isKey = (key: string): key is Key => Object.hasOwn(record, key);
+  return Object.keys(record).filter(isKey);
+}
+
+const CALM = ROUNDS - SERVER_MISHAPS.restart - SERVER_MISHAPS.replace;
+const lengths = fc.array(fc.integer({ min: 0, max: BOUND_MS + 150 }), {
+  minLength: ROUNDS * VERIFIERS,
+  maxLength: ROUNDS * VERIFIERS,
 });
-const round: fc.Arbitrary<Round> = fc.record({
-  server: fc.oneof(
-    { weight: 8, arbitrary: fc.constant(null) },
-    { weight: 1, arbitrary: fc.constant<"restart">("restart") },
-    { weight: 1, arbitrary: fc.constant<"replace">("replace") },
-  ),
-  ways: fc.array(trouble, { minLength: VERIFIERS, maxLength: VERIFIERS }),
-});
+const rounds: fc.Arbitrary<Round[]> = fc
+  .tuple(shuffled(MISHAPS), lengths, shuffled({ ...SERVER_MISHAPS, none: CALM }))
+  .map(([kinds, times, servers]) =>
+    servers.map((server, number) => {
+      const from = number * VERIFIERS;
+      const ways = kinds
+        .slice(from, from + VERIFIERS)
+        .map((kind, index) => ({ kind, forMs: times[from + index] ?? 0 }));
+      return { server: server === "none" ? null : server, ways };
+    }),
+  );
 
 const passing: FakeClock = { now: () => Date.now(), advance: () => {} };
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -51,7 +73,7 @@ async function createScene() {
   const apiKey = await serviceKey(admin, "orders");
   await signUp(app, "ada");
   const roads: RoughRoad[] = [];
-  for (let index = 0; index < VERIFIERS; index += 1) roads.push(await openRoad(app.port));
+  for (let index = 0; index < VERIFIERS; index += 1) roads.push(await openRoad(app.port, SLOW_BYTES));
   const verifiers: readonly Delegate[] = roads.map(({ url }) => {
     const around = { pace: PACE, random: Math.random };
     return startDelegate({ url, clock: passing }, apiKey, { maxStalenessMs: BOUND_MS }, around);
@@ -107,25 +129,37 @@ async function createScene() {
 }
 type Scene = Awaited<ReturnType<typeof createScene>>;
 
+/** Lets it happen, for so long and until it really has. */
 async function makeTrouble(road: RoughRoad, { kind, forMs }: Trouble): Promise<void> {
-  if (kind === "drop") road.cut();
-  else road.set(kind);
+  const before = road.suffered()[kind];
+  const happen = () => (kind === "drop" ? road.cut() : road.set(kind));
+  happen();
   await sleep(forMs);
+  await eventually(() => {
+    // There may have been nothing to break off, since the verifier was between two connections.
+    if (road.suffered()[kind] === before) happen();
+    return road.suffered()[kind];
+  }).toBeGreaterThan(before);
   // Nobody tells the verifier that what has fallen silent is gone: it finds out by itself.
   road.set("open");
 }
 
-/** One round: trouble, changes meanwhile, and what must be so once all is well again. */
-async function cutAndHeal(scene: Scene, { server, ways }: Round, number: number): Promise<void> {
+type Counts = Record<Mishap | ServerTrouble, number>;
+
+/** One round: trouble, changes meanwhile, and what must be so once all is well again; what happened is counted. */
+async function cutAndHeal(scene: Scene, { server, ways }: Round, number: number, happened: Counts): Promise<void> {
   const { verifiers, roads, witness } = scene;
   const person = await scene.enter();
   const seenStale = [...witness.stale];
+  const made = (index: number) => roads[index]?.connections() ?? 0;
+  const before = ways.map((_, index) => made(index));
   const told = verifiers.map(({ events }) => events.length);
   // One that has told that it is stale, and has not got over it yet, need not tell it again.
   const wasStale = verifiers.map(({ kinds }) => kinds().findLast((kind) => /^(stale|fresh)$/.test(kind)) === "stale");
   const troubles = roads.map((road, index) => makeTrouble(road, ways[index] ?? expect.unreachable()));
   await scene.change(person, number);
   await Promise.all(troubles);
+  const beforeServer = ways.map((_, index) => made(index));
   if (server !== null) await scene[server]();
   const other = await scene.enter();
   const truth = await scene.truth();
@@ -141,6 +175,13 @@ async function cutAndHeal(scene: Scene, { server, ways }: Round, number: number)
       expect.unreachable("it was cut off for longer than its bound, and never stale");
     if (server === "replace") expect(kinds).toContain("resynced");
   }
+  for (const [index, { kind }] of ways.entries()) {
+    // What crawls arrives; all else has to be come back from, over another connection.
+    const [own, anew] = [made(index) - (before[index] ?? 0), made(index) - (beforeServer[index] ?? 0)];
+    expect([kind === "slow" || own > 0, server !== "restart" || anew > 0]).toEqual([true, true]);
+    happened[kind] += 1;
+  }
+  if (server !== null) happened[server] += VERIFIERS;
   expect(witness.faults).toEqual([]);
 }
 
@@ -152,18 +193,15 @@ it("A feed that is cut 200 times at random makes no verifier that calls itself f
   timeout: 120_000,
 }, async () => {
   const scene = await createScene();
-  const rounds = fc.array(round, { minLength: ROUNDS, maxLength: ROUNDS });
-  let cuts = 0;
+  const happened: Counts = { drop: 0, silent: 0, slow: 0, closed: 0, restart: 0, replace: 0 };
   const property = fc.asyncProperty(rounds, async (all) => {
-    for (const [number, one] of all.entries()) {
-      await cutAndHeal(scene, one, number);
-      cuts += one.ways.length;
-    }
+    for (const [number, one] of all.entries()) await cutAndHeal(scene, one, number, happened);
   });
   try {
     // One long run. The seed that fast-check tells brings it back; to shorten it would make it another.
     await fc.assert(property, { numRuns: 1, endOnFailure: true });
-    expect(cuts).toBe(200);
+    const { restart, replace } = SERVER_MISHAPS;
+    expect(happened).toEqual({ ...MISHAPS, restart: restart * VERIFIERS, replace: replace * VERIFIERS });
     for (const seen of [...scene.witness.stale, ...scene.witness.granted]) expect(seen).toBeGreaterThan(0);
   } finally {
     await scene.close();
