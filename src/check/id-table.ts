@@ -2,20 +2,24 @@
  * Ids with a number and an expiry each, in flat memory: 24 bytes for each place of an
  * open-addressed table with linear probing (Knuth, The Art of Computer Programming 3, 6.4,
  * algorithms L and R) that is between 3/8 and 3/4 full. A million ids take some 45 MB, and
- * nothing of the garbage collector's time.
+ * nothing of the garbage collector's time. A filter in front of it answers for most ids that are not in it.
  *
  * The table is in parts that grow one by one, so that no change has to move more
  * than a few thousand entries.
  */
 import { ID_WORDS, writeIdWords } from "../lib/id-words.ts";
+import { createIdFilter, SEGMENTS, segmentOf } from "./id-filter.ts";
 
 /** Words of an entry: those of the id, its number, its expiry. A place whose expiry is 0 is empty. */
 export const ENTRY_WORDS = ID_WORDS + 2;
 const NUMBER = ID_WORDS;
 const EXPIRY = ID_WORDS + 1;
 
-const PARTS = 256;
+/** Each part has a segment of the filter. */
+const PARTS = SEGMENTS;
 const FIRST_PLACES = 8;
+/** Bits of the filter for each place: of eight ids that are missing, seven are told apart by it, or more. */
+const FILTER_BITS = 4;
 /** Places that one call of `forget` looks at, or few more. */
 const SWEPT_PLACES = 8192;
 
@@ -43,6 +47,7 @@ type Part = { places: Uint32Array; taken: number };
 /** An empty {@link IdTable}. */
 export function createIdTable(): IdTable {
   let parts = emptyParts();
+  let filter = createIdFilter();
   let size = 0;
   let swept = 0;
   const sought = new Uint32Array(ID_WORDS);
@@ -53,9 +58,12 @@ export function createIdTable(): IdTable {
     if (part.places[place + EXPIRY] === 0) {
       if ((part.taken + 1) * ENTRY_WORDS * 4 > part.places.length * 3) {
         part.places = resized(part.places, part.places.length * 2);
+        filter.grow((part.places.length / ENTRY_WORDS) * FILTER_BITS);
+        filterAnew(part, segmentOf(lastOf(words, at)));
         place = find(part.places, words, at);
       }
       part.places.set(words.subarray(at, at + ID_WORDS), place);
+      filter.add(lastOf(words, at));
       part.taken += 1;
       size += 1;
     }
@@ -63,8 +71,15 @@ export function createIdTable(): IdTable {
     part.places[place + EXPIRY] = Math.max(expiry, part.places[place + EXPIRY] ?? 0);
   }
 
-  function sweep(part: Part, now: number): void {
-    const { places } = part;
+  function filterAnew({ places }: Part, segment: number): void {
+    filter.clear(segment);
+    for (let place = 0; place < places.length; place += ENTRY_WORDS)
+      if (places[place + EXPIRY] !== 0) filter.add(lastOf(places, place));
+  }
+
+  function sweep(index: number, now: number): void {
+    const part = partAt(parts, index);
+    const { places, taken } = part;
     for (let place = 0; place < places.length; ) {
       const expiry = places[place + EXPIRY] ?? 0;
       if (expiry === 0 || expiry > now) {
@@ -78,9 +93,11 @@ export function createIdTable(): IdTable {
     }
     const least = Math.max(FIRST_PLACES * ENTRY_WORDS, places.length / 4);
     if (part.taken * ENTRY_WORDS * 8 < places.length && least < places.length) part.places = resized(places, least);
+    if (part.taken < taken) filterAnew(part, index);
   }
 
   function getWords(words: Uint32Array): number | null {
+    if (!filter.mayHave(lastOf(words, 0))) return null;
     const { places } = partOf(parts, words, 0);
     const place = find(places, words, 0);
     return places[place + EXPIRY] === 0 ? null : (places[place + NUMBER] ?? 0);
@@ -99,14 +116,14 @@ export function createIdTable(): IdTable {
     raiseWords,
     forget(now) {
       for (let seen = 0, looked = 0; looked < PARTS && seen < SWEPT_PLACES; looked += 1) {
-        const part = partAt(parts, swept);
+        seen += partAt(parts, swept).places.length / ENTRY_WORDS;
+        sweep(swept, now);
         swept = (swept + 1) % PARTS;
-        seen += part.places.length / ENTRY_WORDS;
-        sweep(part, now);
       }
     },
     clear() {
       parts = emptyParts();
+      filter = createIdFilter();
       size = 0;
     },
     size: () => size,
@@ -121,8 +138,12 @@ function emptyParts(): readonly Part[] {
 }
 
 /** The last word is random in a UUIDv7: its upper bits choose the part, the lower ones the place. */
+function lastOf(words: Uint32Array, at: number): number {
+  return words[at + ID_WORDS - 1] ?? 0;
+}
+
 function partOf(parts: readonly Part[], words: Uint32Array, at: number): Part {
-  return partAt(parts, (words[at + ID_WORDS - 1] ?? 0) >>> 24);
+  return partAt(parts, segmentOf(lastOf(words, at)));
 }
 
 function partAt(parts: readonly Part[], index: number): Part {
@@ -133,7 +154,7 @@ function partAt(parts: readonly Part[], index: number): Part {
 
 /** Where the search for an id begins, as an index of words. */
 function homeOf(places: Uint32Array, words: Uint32Array, at: number): number {
-  return ((words[at + ID_WORDS - 1] ?? 0) & (places.length / ENTRY_WORDS - 1)) * ENTRY_WORDS;
+  return (lastOf(words, at) & (places.length / ENTRY_WORDS - 1)) * ENTRY_WORDS;
 }
 
 /** The place of an id, or the empty one where it would go. There always is an empty one. */

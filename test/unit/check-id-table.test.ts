@@ -34,6 +34,23 @@ describe("The words of an id", () => {
 });
 
 describe("The table of ids", () => {
+  it("knows each of many, and no other, while half of them go and as many come", () => {
+    const table = createIdTable();
+    const some = (count: number) => Array.from({ length: count }, () => systemRandom.id("ses"));
+    const [old, young, late, strangers] = [some(20_000), some(20_000), some(20_000), some(20_000)];
+    for (const id of old) table.raise(id, 1, 10);
+    for (const id of young) table.raise(id, 2, 20);
+    for (let turn = 0; turn < 100; turn += 1) table.forget(10);
+    for (const id of late) table.raise(id, 3, 30);
+    const numbersOf = (ids: readonly string[]) => new Set(ids.map((id) => table.get(id)));
+    expect([old, young, late, strangers].map(numbersOf)).toEqual([
+      new Set([null]),
+      new Set([2]),
+      new Set([3]),
+      new Set([null]),
+    ]);
+  });
+
   /** Ids of which many meet in the same part, and in the same places. */
   const id = fc.tuple(fc.nat(3), fc.nat(40)).map(([part, low]) => {
     const last = ((part << 24) | (low * 8)).toString(16).padStart(8, "0");
