@@ -6,6 +6,7 @@ import { findRatios } from "./findings/ratios.ts";
 import { findLoadedMemory, findStarts } from "./findings/starts.ts";
 import { findStorm } from "./findings/storm.ts";
 import { findVerifierSpeed } from "./findings/verifier-speed.ts";
+import { findWatchers } from "./findings/watchers.ts";
 import { findWorkers } from "./findings/workers.ts";
 import { installPeers } from "./install-peers.ts";
 import { type Options, readOptions } from "./options.ts";
@@ -37,6 +38,8 @@ try {
   if (!options.isPartial && !options.isQuick) {
     tell("checks by verifiers; logouts and how fast they reach them");
     measured.push(...(await findVerifierSpeed(world)), ...(await findLogoutReach(world)));
+    tell("ten thousand watchers");
+    measured.push(...(await findWatchers(world)));
     tell("measuring at other concurrencies");
     for (const part of await sweep(entered, schedule)) {
       say(`concurrency ${part.schedule.window.concurrency}\n${resultTable(part.results)}`);

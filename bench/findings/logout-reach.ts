@@ -1,11 +1,9 @@
 /** How long after the answer of Logout verifiers refuse, and what the feed costs. */
 import { setTimeout as pause } from "node:timers/promises";
 import { cpuSeconds } from "../driver/cpu-time.ts";
-import { createHttp2Client } from "../driver/http2-client.ts";
+import { logOutAll } from "../driver/log-out-all.ts";
 import { type Host, makeCredential, startHost } from "../verifiers/host.ts";
 import { sharedMs } from "../verifiers/orders.ts";
-import type { Served } from "../world/processes.ts";
-import { logoutQuestion } from "../world/questions.ts";
 import type { World } from "../world/world.ts";
 import type { Finding } from "./finding.ts";
 
@@ -15,7 +13,6 @@ const VERIFIERS_EACH = 25;
 const RATE = 500;
 const LOGOUTS = 10_000;
 const EVERY = 20;
-const WORKERS = 200;
 /** What is not refused after this long is missed, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
@@ -98,6 +95,7 @@ async function measure({ mint, sallyport }: World, hosts: readonly Host[]): Prom
   const answeredAt = await logOutAll(
     sallyport,
     sessions.map(({ refreshToken }) => refreshToken),
+    RATE,
   );
   const seconds = (sharedMs() - beganAt) / 1000;
   const after = cores();
@@ -110,35 +108,6 @@ async function measure({ mint, sallyport }: World, hosts: readonly Host[]): Prom
     serverCores: (after[0] - before[0]) / seconds,
     verifierCores: (after[1] - before[1]) / seconds,
   };
-}
-
-/** Logs out with each token in turn, at the rate; when each was answered. */
-async function logOutAll(sallyport: Served, refreshTokens: readonly string[]): Promise<readonly number[]> {
-  const question = logoutQuestion(refreshTokens);
-  const client = createHttp2Client({ ...question, pid: sallyport.pid, port: sallyport.port }, WORKERS);
-  const answeredAt: number[] = new Array(refreshTokens.length).fill(Number.NaN);
-  const beganAt = sharedMs();
-  const logOut = (worker: number, index: number, body: Uint8Array | null) =>
-    new Promise<void>((resolve, reject) => {
-      client.call(worker, body, (answer) => {
-        answeredAt[index] = sharedMs();
-        if (answer instanceof Error) reject(answer);
-        else if (answer.grpcStatus === "0") resolve();
-        else reject(new Error(`Logout answered ${answer.grpcStatus}`));
-      });
-    });
-  const left = question.bodies.entries();
-  // A server that cannot keep up is seen by the rate that came of it.
-  const work = async (_: unknown, worker: number) => {
-    for (const [index, body] of left) {
-      const waitMs = beganAt + (index / RATE) * 1000 - sharedMs();
-      if (waitMs > 0) await pause(waitMs);
-      await logOut(worker, index, body);
-    }
-  };
-  await Promise.all(Array.from({ length: WORKERS }, work));
-  client.close();
-  return answeredAt;
 }
 
 /** From each answer to each refusal that belongs to it; none is waited for longer than is reasonable. */
