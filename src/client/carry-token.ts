@@ -16,7 +16,7 @@ import { jittered, type RandomBytes } from "./random-bytes.ts";
 import { type Reason, reasonOf } from "./refusal-reason.ts";
 import { overheard, repeatable, withFirst } from "./repeatable-stream.ts";
 import { SessionStoreError } from "./session-store.ts";
-import { type Pause, unlessAborted } from "./wait.ts";
+import { outcomeFor, type Pause } from "./wait.ts";
 
 /** Whom a token is for. */
 export type Destination = {
@@ -99,7 +99,7 @@ export function carryToken({ tokens, pause, randomBytes }: CarryDeps, destinatio
         });
       }
       if (!isIdempotent(method) || !mayBeLost(error)) throw error;
-      await unlessAborted(pause(jittered(RETRY_PAUSE_MS, randomBytes)), signal);
+      await outcomeFor(pause(jittered(RETRY_PAUSE_MS, randomBytes)), signal);
       return send(first);
     }
   }
@@ -118,7 +118,7 @@ function isIdempotent({ idempotency }: DescMethod): boolean {
 /** The outcome, for as long as this call waits for it. */
 async function available<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
-    return await unlessAborted(outcome, signal);
+    return await outcomeFor(outcome, signal);
   } catch (error) {
     if (!(error instanceof SessionStoreError)) throw error;
     throw new ConnectError(error.message, Code.FailedPrecondition, undefined, undefined, error);

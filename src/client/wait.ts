@@ -1,5 +1,6 @@
 /** Waiting that can be given up. */
 import { Code, ConnectError } from "@connectrpc/connect";
+import { unlessAborted } from "../lib/unless-aborted.ts";
 
 /** Waits so many milliseconds; rejects with the signal's reason as soon as that aborts. */
 export type Pause = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
@@ -19,15 +20,7 @@ export const systemPause: Pause = (milliseconds, signal) =>
     signal?.addEventListener("abort", abandon, { once: true });
   });
 
-/**
- * The outcome of work that others wait for, too: the signal ends this caller's waiting
- * and leaves the work alone.
- */
-export function unlessAborted<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abandon = () => reject(ConnectError.from(signal.reason, Code.Canceled));
-    if (signal.aborted) return abandon();
-    signal.addEventListener("abort", abandon, { once: true });
-    outcome.then(resolve, reject).finally(() => signal.removeEventListener("abort", abandon));
-  });
+/** The outcome of work that others wait for, too: the signal ends this caller's waiting, as a cancelled call. */
+export function outcomeFor<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {
+  return unlessAborted(outcome, signal, (reason) => ConnectError.from(reason, Code.Canceled));
 }

@@ -1,12 +1,11 @@
 /** What those who watch the revocation log are told, before it becomes messages and after. */
+
 import { setImmediate } from "node:timers/promises";
 import { ENTRY_WORDS } from "../check/id-table.ts";
 import type { LogEntry } from "../check/knowledge.ts";
+import type { Revision } from "../check/revision.ts";
 import type { RevocationTables } from "../check/revocation-set.ts";
 import type { RoleGrants } from "../check/role-table.ts";
-
-/** A point in a log. */
-export type Revision = { readonly logId: string; readonly number: number };
 
 /** News for watchers. That keys changed is told with the keys as they are when it is told. */
 export type FeedEntry = LogEntry | { readonly kind: "keys_changed" };

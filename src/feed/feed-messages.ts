@@ -1,4 +1,5 @@
 /** What watchers are told, as messages of the contract. */
+
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { RevisionSchema } from "../../gen/sallyport/auth/v1/revision_pb.ts";
@@ -10,9 +11,10 @@ import {
   WatchResponseSchema,
 } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { ENTRY_WORDS } from "../check/id-table.ts";
+import type { Revision } from "../check/revision.ts";
 import type { VerificationKey } from "../check/verification-keys.ts";
 import { ID_WORDS } from "../lib/id-words.ts";
-import type { FeedEntry, FeedEvent, Revision } from "./feed-event.ts";
+import type { FeedEntry, FeedEvent } from "./feed-event.ts";
 
 /** The keys of access tokens, and the longest life of a token in milliseconds. */
 export type FeedKeys = {

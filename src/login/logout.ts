@@ -5,15 +5,16 @@
  * session: that harms nobody but a thief. Ending others takes the current refresh
  * token or a living access token. Ending what is over succeeds.
  */
+
 import type { Audit } from "../audit/audit.ts";
 import type { Checker } from "../check/checker.ts";
 import type { Knowledge } from "../check/knowledge.ts";
+import type { Revision } from "../check/revision.ts";
 import { type Reason, Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Patience } from "../lib/patience.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
-import type { Revision } from "../revocations/wait-for-revision.ts";
 import { presentRevision } from "../store/queries/revocations.ts";
 import { findSession, lockSession, openSessions, type SessionRow } from "../store/queries/sessions.ts";
 import { lockUser } from "../store/queries/users.ts";

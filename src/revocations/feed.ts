@@ -5,9 +5,11 @@
  * that does not read costs nothing, and is cut off once the ring has passed it. Nothing
  * here reads the database.
  */
+
 import type { Knowledge } from "../check/knowledge.ts";
+import type { Revision } from "../check/revision.ts";
 import { Refusal } from "../errors.ts";
-import { type FeedEvent, type Revision, type StartOverReason, snapshotEvents } from "../feed/feed-event.ts";
+import { type FeedEvent, type StartOverReason, snapshotEvents } from "../feed/feed-event.ts";
 import { createAlarm } from "../lib/alarm.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createFeedRing, type FeedRing } from "./feed-ring.ts";

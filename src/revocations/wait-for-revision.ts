@@ -1,13 +1,12 @@
 /**
  * `min_revision`: answer only with knowledge of at least this revision.
  */
+
 import { setTimeout } from "node:timers/promises";
 import type { Knowledge } from "../check/knowledge.ts";
+import type { Revision } from "../check/revision.ts";
 import { Refusal } from "../errors.ts";
 import type { LogFollower } from "./log-follower.ts";
-
-/** A point in a log. */
-export type Revision = { readonly logId: string; readonly number: number };
 
 /** Calls that may wait at once; more are refused. */
 const MAX_WAITERS = 1_000;

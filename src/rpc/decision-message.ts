@@ -1,4 +1,5 @@
 /** Decisions of ours as messages of the contract. */
+
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { AuthorizeResponse } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import {
@@ -8,7 +9,7 @@ import {
   NextStep,
 } from "../../gen/sallyport/auth/v1/decision_pb.ts";
 import type { Decision, Denied, Granted } from "../check/decision.ts";
-import type { Revision } from "../revocations/wait-for-revision.ts";
+import type { Revision } from "../check/revision.ts";
 
 /**
  * A decision, what it rests on and since when that is known to hold. Written out field

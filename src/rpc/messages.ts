@@ -1,4 +1,5 @@
 /** Records of ours as messages of the contract, and back. */
+
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
@@ -12,9 +13,9 @@ import { ServiceCredentialSchema } from "../../gen/sallyport/auth/v1/service_cre
 import { SessionSchema } from "../../gen/sallyport/auth/v1/session_pb.ts";
 import { SigningKeySchema, SigningKeyState } from "../../gen/sallyport/auth/v1/signing_key_pb.ts";
 import { UserSchema, UserState } from "../../gen/sallyport/auth/v1/user_pb.ts";
+import type { Revision } from "../check/revision.ts";
 import type { LogoutScope } from "../login/logout.ts";
 import type { TokenPair } from "../login/token-pair.ts";
-import type { Revision } from "../revocations/wait-for-revision.ts";
 import { audiencesOf } from "../sessions/session-life.ts";
 import type { KeyRow } from "../store/queries/keys.ts";
 import type { RoleRow } from "../store/queries/roles.ts";

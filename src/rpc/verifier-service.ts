@@ -1,8 +1,9 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
+import type { Revision } from "../check/revision.ts";
 import type { ServicePrincipal, ServiceTable } from "../check/service-table.ts";
 import { Refusal } from "../errors.ts";
-import { isPart, type Revision } from "../feed/feed-event.ts";
+import { isPart } from "../feed/feed-event.ts";
 import { createFeedMessages, type FeedKeys, toStarted } from "../feed/feed-messages.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Feed, Watcher } from "../revocations/feed.ts";

@@ -1,7 +1,8 @@
 /** What a verifier promises to those who ask it. */
+
 import type { Decision, Denied, Principal } from "../check/decision.ts";
+import type { Revision } from "../check/revision.ts";
 import type { Rule } from "../check/rule.ts";
-import type { Revision } from "../feed/feed-event.ts";
 
 /** What must hold of the bearer. What is not stated is not asked for; an empty rule asks for a signed-in user. */
 export type AccessRule = Partial<Omit<Rule, "public">>;

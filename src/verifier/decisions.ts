@@ -1,7 +1,8 @@
 /** Decides by what is in memory, and asks Sallyport where that does not do. */
+
 import type { Decision } from "../check/decision.ts";
+import type { Revision } from "../check/revision.ts";
 import { AUTHENTICATED, type Rule } from "../check/rule.ts";
-import type { Revision } from "../feed/feed-event.ts";
 import { type AccessRule, type Verifier, VerifierUnavailable } from "./api.ts";
 import { completeRule } from "./complete-rule.ts";
 import type { HeldKnowledge } from "./held-knowledge.ts";

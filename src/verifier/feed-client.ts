@@ -3,10 +3,11 @@
  * it takes. What is known stays whatever becomes of a call; a call goes on where the last
  * one stopped, unless what it told could not be.
  */
+
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
-import type { Revision } from "../feed/feed-event.ts";
+import type { Revision } from "../check/revision.ts";
 import { createBackoff } from "./backoff.ts";
 import type { FeedReader } from "./feed-reader.ts";
 import type { Pace } from "./pace.ts";

@@ -2,6 +2,7 @@
  * Turns what the feed tells into knowledge, and takes nothing on trust: a batch must join,
  * a snapshot must be whole before it counts, and what is known stays until then.
  */
+
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Revision as RevisionMessage } from "../../gen/sallyport/auth/v1/revision_pb.ts";
 import {
@@ -14,9 +15,9 @@ import {
   type WatchResponse,
 } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { Knowledge, LogEntry } from "../check/knowledge.ts";
+import type { Revision } from "../check/revision.ts";
 import { createRevocationTables, expirySeconds, type RevocationTables } from "../check/revocation-set.ts";
 import type { RoleGrants } from "../check/role-table.ts";
-import type { Revision } from "../feed/feed-event.ts";
 import { ID_WORDS } from "../lib/id-words.ts";
 import type { KeyTable } from "./key-table.ts";
 

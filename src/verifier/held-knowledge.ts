@@ -2,10 +2,12 @@
  * What a verifier knows, and how well: knowledge as the feed or a bundle tells it, whose
  * tokens it is about, and how old it is by Sallyport's own clock.
  */
+
 import type { WatchResponse } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { type Checker, createChecker } from "../check/checker.ts";
 import { createKnowledge } from "../check/knowledge.ts";
-import { isPart, type Revision, snapshotEvents } from "../feed/feed-event.ts";
+import type { Revision } from "../check/revision.ts";
+import { isPart, snapshotEvents } from "../feed/feed-event.ts";
 import { createFeedMessages, toStarted } from "../feed/feed-messages.ts";
 import { createFeedReader, FeedBroken, type FeedChange, type FeedReader } from "./feed-reader.ts";
 import { createKeyTable } from "./key-table.ts";

@@ -1,4 +1,5 @@
 /** A feed that the test itself tells, and what a reader has made of it. No server, no network. */
+
 import { create } from "@bufbuild/protobuf";
 import {
   type BatchEntry,
@@ -8,9 +9,10 @@ import {
 } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { ENTRY_WORDS, type IdTable } from "../../src/check/id-table.ts";
 import { createKnowledge, type Knowledge, type LogEntry } from "../../src/check/knowledge.ts";
+import type { Revision } from "../../src/check/revision.ts";
 import { createRevocationSet, type RevocationTables } from "../../src/check/revocation-set.ts";
 import type { RoleGrants } from "../../src/check/role-table.ts";
-import { type FeedEntry, type FeedEvent, isPart, type Revision, snapshotEvents } from "../../src/feed/feed-event.ts";
+import { type FeedEntry, type FeedEvent, isPart, snapshotEvents } from "../../src/feed/feed-event.ts";
 import { createFeedMessages, type FeedKeys, toStarted } from "../../src/feed/feed-messages.ts";
 import { createFeedReader, type FeedChange } from "../../src/verifier/feed-reader.ts";
 import { createKeyTable, type KeyTable } from "../../src/verifier/key-table.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cutRequests, cutResponses, unlessAborted } from "../../src/verifier/connect/cut-stream.ts";
+import { begunUnlessAborted, cutRequests, cutResponses } from "../../src/verifier/connect/cut-stream.ts";
 
 const REASON = new Error("it is over");
 
@@ -82,7 +82,7 @@ describe("What may be aborted", () => {
     const begin = async () => {
       hasBegun = true;
     };
-    await expect(unlessAborted(AbortSignal.abort(REASON), begin)).rejects.toBe(REASON);
+    await expect(begunUnlessAborted(AbortSignal.abort(REASON), begin)).rejects.toBe(REASON);
     expect(hasBegun).toBe(false);
   });
 
@@ -101,7 +101,7 @@ describe("What may be aborted", () => {
     };
     const cut = cutRequests(count(), signal)[Symbol.asyncIterator]();
     for (let message = 1; message <= 100; message += 1) expect((await cut.next()).value).toBe(message);
-    await expect(unlessAborted(signal, () => Promise.reject(REASON))).rejects.toBe(REASON);
+    await expect(begunUnlessAborted(signal, () => Promise.reject(REASON))).rejects.toBe(REASON);
     expect(listeners).toBe(0);
   });
 });

@@ -1,15 +1,11 @@
 /** Streams that end when somebody else says so, however busy both of their ends are. */
 
-/** Settles as the promise does that `begin` gives, unless the signal aborts first: then rejects with its reason. */
-export function unlessAborted<T>(signal: AbortSignal, begin: () => Promise<T>): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    // Taken off after each message: a stream may bring millions of them.
-    const off = () => signal.removeEventListener("abort", onAbort);
-    begin().finally(off).then(resolve, reject);
-  });
+import { unlessAborted } from "../../lib/unless-aborted.ts";
+
+/** The outcome of what `begin` begins, unless the signal aborts first; nothing is begun if it has already. */
+export async function begunUnlessAborted<T>(signal: AbortSignal, begin: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  return unlessAborted(begin(), signal);
 }
 
 /**
@@ -21,7 +17,7 @@ export function cutRequests<T>(messages: AsyncIterable<T>, signal: AbortSignal):
     [Symbol.asyncIterator]() {
       const source = messages[Symbol.asyncIterator]();
       return {
-        next: () => unlessAborted(signal, () => source.next()),
+        next: () => begunUnlessAborted(signal, () => source.next()),
         return: async (value) => (await source.return?.(value)) ?? { done: true, value },
       };
     },
@@ -41,7 +37,7 @@ export async function* cutResponses<T>(
   signal.addEventListener("abort", leave, { once: true });
   try {
     for (;;) {
-      const next = await unlessAborted(signal, () => source.next());
+      const next = await begunUnlessAborted(signal, () => source.next());
       if (next.done === true) return;
       yield next.value;
     }

@@ -21,7 +21,7 @@ import {
   type GuardOptions,
   type IncomingCall,
 } from "../guard/admission.ts";
-import { cutRequests, cutResponses, unlessAborted } from "./cut-stream.ts";
+import { begunUnlessAborted, cutRequests, cutResponses } from "./cut-stream.ts";
 
 export { AccessRuleError } from "../../access/method-rules.ts";
 export type { GuardOptions } from "../guard/admission.ts";
@@ -95,7 +95,7 @@ async function followStream(next: Next, request: StreamRequest, follow: NonNulla
   const message = cutRequests(request.message, ended.signal);
   const signal = AbortSignal.any([request.signal, ended.signal]);
   try {
-    const response = await unlessAborted(ended.signal, () => next({ ...request, message, signal }));
+    const response = await begunUnlessAborted(ended.signal, () => next({ ...request, message, signal }));
     return response.stream ? { ...response, message: cutResponses(response.message, ended.signal, stop) } : response;
   } catch (error) {
     stop();
