@@ -6,6 +6,8 @@ import { logOutAll } from "../driver/log-out-all.ts";
 import { makeCredential } from "../verifiers/host.ts";
 import { sharedMs } from "../verifiers/orders.ts";
 import { openWatchers, type RawWatchers } from "../verifiers/raw-watchers.ts";
+import { makeDataFolder } from "../world/data-folder.ts";
+import { createMint } from "../world/mint.ts";
 import { type Served, startSallyport } from "../world/processes.ts";
 import type { World } from "../world/world.ts";
 import type { Finding } from "./finding.ts";
@@ -23,8 +25,11 @@ const IDLE_MS = 5_000;
 const PATIENCE_MS = 60_000;
 const SETTLED_MS = 1_000;
 
-/** Memory and CPU of a server with 10,000 watchers, idle and with logouts. */
-export async function findWatchers({ installation, mint }: World): Promise<Finding[]> {
+/** Memory and CPU of a server with 10,000 watchers, idle and with logouts. The database is new: no snapshot is large. */
+export async function findWatchers({ workshop, installation: usual }: World): Promise<Finding[]> {
+  const folder = await makeDataFolder(workshop, "watched", { users: 1, revoked: 0 });
+  const installation = { ...usual, settings: folder.settings };
+  const mint = createMint(folder);
   const served = await startSallyport(installation);
   const apiKeys: string[] = [];
   for (let count = 0; count < SERVICES; count += 1) apiKeys.push(await makeCredential(installation));
