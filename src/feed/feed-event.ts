@@ -1,5 +1,4 @@
 /** What those who watch the revocation log are told, before it becomes messages and after. */
-
 import { setImmediate } from "node:timers/promises";
 import { ENTRY_WORDS } from "../check/id-table.ts";
 import type { LogEntry } from "../check/knowledge.ts";

@@ -1,5 +1,4 @@
 /** What watchers are told, as messages of the contract. */
-
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { RevisionSchema } from "../../gen/sallyport/auth/v1/revision_pb.ts";

@@ -5,7 +5,6 @@
  * session: that harms nobody but a thief. Ending others takes the current refresh
  * token or a living access token. Ending what is over succeeds.
  */
-
 import type { Audit } from "../audit/audit.ts";
 import type { Checker } from "../check/checker.ts";
 import type { Knowledge } from "../check/knowledge.ts";

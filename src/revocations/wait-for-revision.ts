@@ -1,7 +1,6 @@
 /**
  * `min_revision`: answer only with knowledge of at least this revision.
  */
-
 import { setTimeout } from "node:timers/promises";
 import type { Knowledge } from "../check/knowledge.ts";
 import type { Revision } from "../check/revision.ts";

@@ -1,5 +1,4 @@
 /** Decisions of ours as messages of the contract. */
-
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { AuthorizeResponse } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import {

@@ -1,5 +1,4 @@
 /** Records of ours as messages of the contract, and back. */
-
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {

@@ -1,5 +1,4 @@
 /** What a verifier promises to those who ask it. */
-
 import type { Decision, Denied, Principal } from "../check/decision.ts";
 import type { Revision } from "../check/revision.ts";
 import type { Rule } from "../check/rule.ts";

@@ -1,5 +1,4 @@
 /** Decides by what is in memory, and asks Sallyport where that does not do. */
-
 import type { Decision } from "../check/decision.ts";
 import type { Revision } from "../check/revision.ts";
 import { AUTHENTICATED, type Rule } from "../check/rule.ts";

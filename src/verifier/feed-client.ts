@@ -3,7 +3,6 @@
  * it takes. What is known stays whatever becomes of a call; a call goes on where the last
  * one stopped, unless what it told could not be.
  */
-
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";

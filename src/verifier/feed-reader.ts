@@ -2,7 +2,6 @@
  * Turns what the feed tells into knowledge, and takes nothing on trust: a batch must join,
  * a snapshot must be whole before it counts, and what is known stays until then.
  */
-
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Revision as RevisionMessage } from "../../gen/sallyport/auth/v1/revision_pb.ts";
 import {

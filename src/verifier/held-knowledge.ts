@@ -2,7 +2,6 @@
  * What a verifier knows, and how well: knowledge as the feed or a bundle tells it, whose
  * tokens it is about, and how old it is by Sallyport's own clock.
  */
-
 import type { WatchResponse } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { type Checker, createChecker } from "../check/checker.ts";
 import { createKnowledge } from "../check/knowledge.ts";

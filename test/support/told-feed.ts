@@ -1,5 +1,4 @@
 /** A feed that the test itself tells, and what a reader has made of it. No server, no network. */
-
 import { create } from "@bufbuild/protobuf";
 import {
   type BatchEntry,
