@@ -24,7 +24,7 @@ const SEGMENT_BITS = 8;
 /** The segments of a filter. */
 export const SEGMENTS = 2 ** SEGMENT_BITS;
 const WORD_BITS = 32;
-/** All that is left of the last word but one bit, so that an index of bits stays a small integer. */
+/** The largest segment, so that an index of bits stays a small integer. */
 const MOST_BITS = 2 ** 22;
 
 /** The segment that an id with this last word belongs to. */
