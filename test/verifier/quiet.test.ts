@@ -69,6 +69,21 @@ describe("An API key that is no good", () => {
   });
 });
 
+describe("An API key that was refused", () => {
+  it("is tried again at the pace of those who can mend it, not of a server that is down", async () => {
+    const pace = { firstRetryMs: 1, mostRetryMs: 1, firstRefusedMs: 60_000, mostRefusedMs: 60_000 };
+    const madeUp = `sallyport_svk_${"Z".repeat(43)}`;
+    const verifier = delegate({ url: road.url, clock: app.clock }, madeUp, {}, { pace });
+    await eventually(verifier.kinds).toEqual(["refused"]);
+    const [connections, sent] = [road.connections(), road.sent()];
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(road.connections()).toBe(connections);
+    // No request is that short.
+    expect(road.sent() - sent).toBeLessThan(200);
+    expect(verifier.kinds()).toEqual(["refused"]);
+  });
+});
+
 describe("Secrets", () => {
   it("are in no event, no error and no warning", async () => {
     const warned = vi.spyOn(process, "emitWarning").mockReturnValue();
