@@ -31,7 +31,7 @@ export type Knowledge = {
   readonly revision: () => number;
   /** When the log was last read to its end, in milliseconds; 0 before the first time. */
   readonly asOf: () => number;
-  /** How long ago that was at `now`, in milliseconds. A clock that was put back makes nothing younger. */
+  /** How long ago that was at `now`, in whole milliseconds. A clock that was put back makes nothing younger. */
   readonly stalenessMs: (now: number) => number;
   /** Replaces everything. */
   readonly restart: (snapshot: Snapshot) => void;
@@ -71,7 +71,8 @@ export function createKnowledge(): Knowledge {
     asOf: () => confirmedAt,
     stalenessMs(now) {
       const told = Math.max(0, now - confirmedAt);
-      const counted = tick() - confirmedTick;
+      // Whole, as the times are that are told.
+      const counted = Math.ceil(tick() - confirmedTick);
       return counted - told > STEP_MS ? counted : told;
     },
     restart(snapshot) {

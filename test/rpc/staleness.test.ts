@@ -9,8 +9,9 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/g
 import { startApp, type TestApp } from "../support/app.ts";
 import { verdictOf } from "../support/decisions.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Person, welcome } from "../support/people.ts";
+import { type Person, welcome, welcomeAdmin } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
+import { serviceKey, theOnly, untilCheckpoint, watch } from "../support/watching.ts";
 
 /** How old knowledge may be and still count as fresh. */
 const BOUND_MS = 10_000;
@@ -59,6 +60,19 @@ async function loseLog(): Promise<void> {
 }
 
 describe("While the log cannot be read", () => {
+  it("a clock that was put back makes nothing look younger, and breaks no answer", async () => {
+    const key = await serviceKey(await welcomeAdmin(app), "orders");
+    await loseLog();
+    app.clock.advance(-60_000);
+    // The machine's own count has to be a second ahead of that clock before it counts.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    const age = app.clock.now() - (await asOf());
+    expect(age).toBeGreaterThanOrEqual(1_000);
+    const { asOf: told, serverTime } = theOnly(await watch(app, key, untilCheckpoint), "checkpoint").value;
+    const toldAge = Number(serverTime?.seconds) * 1000 - (told === undefined ? Number.NaN : timestampMs(told));
+    expect(toldAge).toBeGreaterThanOrEqual(age);
+  });
+
   it("as_of stays where it was, and the answer may be kept no longer than the bound after it", async () => {
     const before = await asOf();
     await loseLog();

@@ -135,6 +135,13 @@ describe("Knowledge", () => {
       expect(knowledge.stalenessMs(AT + step + 5_000)).toBe(25_000);
     });
 
+    it("ages by whole milliseconds, never by less, since what it tells must fit into a timestamp", () => {
+      const knowledge = createKnowledge();
+      knowledge.confirm(AT);
+      vi.advanceTimersByTime(20_000.25);
+      expect(knowledge.stalenessMs(AT)).toBe(20_001);
+    });
+
     it("ages by that clock where it tells more, and is not misled by its small steps", () => {
       const knowledge = createKnowledge();
       knowledge.confirm(AT);
