@@ -87,7 +87,7 @@ export function createHeldKnowledge(deps: HeldKnowledgeDeps): HeldKnowledge {
         // Another server's clock makes nothing younger that was old by the last one's.
         const age = stalenessMs();
         serverTime.start(calledAt, time);
-        if (confirmedAt !== 0) confirmedAt = Math.min(confirmedAt, serverTime.now() - age);
+        if (confirmedAt !== 0) confirmedAt = Math.min(confirmedAt, Math.floor(serverTime.now() - age));
       },
       onChange,
       onCheckpoint(asOf, time) {

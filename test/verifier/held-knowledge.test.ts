@@ -1,5 +1,7 @@
 /** What a verifier makes of servers whose clocks disagree. No server, no network. */
+import { toBinary } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
+import { WatchResponseSchema } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import { toStarted } from "../../src/feed/feed-messages.ts";
 import { completeRule } from "../../src/verifier/complete-rule.ts";
 import { createHeldKnowledge } from "../../src/verifier/held-knowledge.ts";
@@ -38,6 +40,17 @@ it("Knowledge that is old is as old when a server answers whose clock is behind"
   expect(knowledge.stalenessMs()).toBeGreaterThanOrEqual(20_000);
   time.ticks += 5_000;
   expect(knowledge.stalenessMs()).toBeGreaterThanOrEqual(25_000);
+});
+
+it("What is known then can be written down, whatever part of a millisecond has passed", async () => {
+  const { time, knowledge } = await informed();
+  time.ticks += 20_000.123456789;
+  knowledge.createReader(time.ticks)(toStarted("http://sallyport.test", 1000, TOLD_AT - HOUR));
+  time.ticks += 0.125;
+  const sizes: number[] = [];
+  for await (const message of knowledge.messages()) sizes.push(toBinary(WatchResponseSchema, message).length);
+  expect(sizes.length).toBeGreaterThan(3);
+  expect(knowledge.stalenessMs()).toBeGreaterThanOrEqual(20_000);
 });
 
 it("What a clock that was ahead made one forget is asked for again once a server tells the true time", async () => {
