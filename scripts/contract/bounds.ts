@@ -19,13 +19,18 @@ const RANGES = [
 /** Every other rule that the contract may use. One that is missing here stops the writing: no bound goes untold. */
 const WORDS: Readonly<Record<string, (value: unknown) => string>> = {
   pattern: (value) => `matches \`${String(value)}\``,
-  not_contains: (value) => `without \`${String(value)}\``,
+  not_contains: (value) => `without ${named(String(value))}`,
   gt: (value) => `more than ${quantity(value)}`,
   lt: (value) => `less than ${quantity(value)}`,
   unique: () => "no two alike",
   defined_only: () => "one of those listed",
   items: (value) => `each ${isReflectMessage(value) ? wordsOf(value).join(", ") : String(value)}`,
 };
+
+/** A text as a page can show it: a lone character that is not seen goes by its number. */
+function named(text: string): string {
+  return /^\p{Cc}$/u.test(text) ? `U+${text.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}` : `\`${text}\``;
+}
 
 /** What a field must be besides of its type; empty if there is nothing to say. @throws Error if a rule has no words. */
 export function boundsOf(field: DescField): string {

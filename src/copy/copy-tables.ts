@@ -82,7 +82,7 @@ function isSeal(table: TableLayout, row: Row): boolean {
   return table.name === "meta" && row[table.columns.indexOf("name")] === "seal";
 }
 
-/** PostgreSQL has no U+0000 in its texts; the names of devices may hold one, on SQLite. */
+/** PostgreSQL has no U+0000 in its texts. None of ours holds one, unless somebody else put it there. */
 function storable(value: Row[number]): Row[number] {
   return typeof value === "string" ? value.replaceAll("\0", "\ufffd") : value;
 }

@@ -124,15 +124,16 @@ describe("A password", () => {
 });
 
 describe("The name of a device", () => {
-  it("is told again exactly by every protocol, unless it is too long", LONG, async () => {
-    const isTooLong = ({ text }: Account) => Array.from(text).length > MOST_OF_A_DEVICE;
-    const tooLong = accounts.filter(isTooLong);
+  it("is told again exactly by every protocol, unless it is too long or holds U+0000", LONG, async () => {
+    const isUnfit = ({ text }: Account) => Array.from(text).length > MOST_OF_A_DEVICE || text.includes("\0");
+    const unfit = accounts.filter(isUnfit);
+    expect(unfit.filter(({ text }) => text.includes("\0"))).not.toEqual([]);
     const refused = await chorus.each(
       login,
-      tooLong.map((account) => loginOf(account, account.text)),
+      unfit.map((account) => loginOf(account, account.text)),
     );
-    expect(refused.map(openedBy)).toEqual(tooLong.map(() => "InvalidArgument REQUEST_INVALID device_name"));
-    const fitting = accounts.filter((account) => !isTooLong(account));
+    expect(refused.map(openedBy)).toEqual(unfit.map(() => "InvalidArgument REQUEST_INVALID device_name"));
+    const fitting = accounts.filter((account) => !isUnfit(account));
     for (const { form, callEach } of chorus.voices) {
       const loggedIn = await callEach(
         login,

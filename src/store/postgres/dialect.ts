@@ -54,7 +54,7 @@ export function openSession(client: ClientBase, { prepares }: { readonly prepare
     mayGoOn();
     const name = prepares ? nameOf(sql) : undefined;
     try {
-      const result = await client.query({ text: sql, values: [...parameters], ...(name && { name }) });
+      const result = await client.query({ text: sql, values: parameters.map(storable), ...(name && { name }) });
       const { command, rowCount, rows } = result;
       return CHANGES.has(command) ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
     } catch (error) {
@@ -91,6 +91,11 @@ export function openSession(client: ClientBase, { prepares }: { readonly prepare
       isOpen = false;
     },
   };
+}
+
+/** PostgreSQL has no U+0000. Nothing that is kept holds one, so whoever looks for it must find nothing, and not fail. */
+function storable(value: unknown): unknown {
+  return typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value;
 }
 
 const CHANGES: ReadonlySet<string> = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"]);
