@@ -1,0 +1,40 @@
+/** What the tests of kills have in common. */
+import { expect } from "vitest";
+import type { Core } from "../../../src/core.ts";
+import type { KillReport } from "./kill-cycles.ts";
+import { scaled } from "./scale.ts";
+
+/** Nothing expires or is forgiven by time while a test runs, and nobody waits for a hash. */
+export const KILL_SETTINGS = {
+  SALLYPORT_ACCESS_TOKEN_TTL_SECONDS: "3600",
+  SALLYPORT_REFRESH_GRACE_SECONDS: "600",
+  SALLYPORT_HASH_PERMITS: "8",
+} as const;
+
+/** A start is to be over within this, in milliseconds. */
+const READY_WITHIN_MS = 2_000;
+
+/** Fewer acknowledged operations than this for each kill are no load. */
+const LEAST_OPERATIONS = 10;
+
+/** Makes a role that people are given, and the service that gives it; its API key. */
+export async function prepareToKill({ roleDefinitions, services }: Core): Promise<string> {
+  await roleDefinitions.set("clerk", ["orders:read"], null);
+  return (await services.create("driver", ["*"], null)).apiKey;
+}
+
+/** Prints how long starts took, and what became of operations in doubt; at full length, holds the starts to their bound. */
+export function reportStarts(engine: string, reports: readonly KillReport[]): void {
+  const sum = (of: (report: KillReport) => number) => reports.reduce((total, report) => total + of(report), 0);
+  const readyMs = reports.flatMap((report) => report.readyMs.map(Math.round)).sort((one, other) => one - other);
+  const [median, worst] = [readyMs[Math.floor(readyMs.length / 2)], readyMs.at(-1)];
+  const acknowledged = sum((report) => report.acknowledged);
+  process.stdout.write(
+    `${engine}: ${readyMs.length} kills, ${acknowledged} operations acknowledged; in doubt: ` +
+      `${sum(({ fates }) => fates.happened)} happened, ${sum(({ fates }) => fates["never happened"])} never did; ` +
+      `ready after ${median} ms (median), ${worst} ms (worst)\n`,
+  );
+  expect(acknowledged).toBeGreaterThan(LEAST_OPERATIONS * readyMs.length);
+  if (scaled({ full: true, short: false }))
+    expect(worst, "milliseconds from the start of the process until it was ready").toBeLessThan(READY_WITHIN_MS);
+}

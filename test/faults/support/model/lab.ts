@@ -1,0 +1,80 @@
+/** Two instances on a database whose time can be moved, and what works beside them. */
+import { randomBytes } from "node:crypto";
+import { openCore } from "../../../../src/core.ts";
+import { systemRandom } from "../../../../src/lib/random.ts";
+import { createLog } from "../../../../src/log.ts";
+import { logPosition } from "../../../../src/store/queries/revocations.ts";
+import { startApp, type TestApp } from "../../../support/app.ts";
+import { type Clients, clientsOf } from "../../../support/clients.ts";
+import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
+import type { Engine } from "../../../support/two-apps.ts";
+import { makeTimedPlace } from "../timed-place.ts";
+import { TIMES } from "./world.ts";
+
+const SETTINGS = {
+  SALLYPORT_ACCESS_TOKEN_TTL_SECONDS: String(TIMES.access / 1000),
+  SALLYPORT_REFRESH_IDLE_TTL_SECONDS: String(TIMES.idle / 1000),
+  SALLYPORT_REFRESH_ABSOLUTE_TTL_SECONDS: String(TIMES.absolute / 1000),
+  SALLYPORT_REFRESH_GRACE_SECONDS: String(TIMES.grace / 1000),
+};
+
+/** Two instances, and a core beside them as commands have it. */
+export type Lab = {
+  readonly clock: FakeClock;
+  readonly core: Awaited<ReturnType<typeof openCore>>;
+  readonly issuer: string;
+  /** Clients of an instance, with a credential or without. */
+  readonly clients: (instance: number, credential?: string) => Clients;
+  /** The API key of a service that may do everything. */
+  readonly apiKey: string;
+  /** Lets time pass for everybody, the database too. */
+  readonly pass: (milliseconds: number) => Promise<void>;
+  /** Resolves when the instance knows all that is in the database now. */
+  readonly upToDate: (instance: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+/** Starts two instances on an empty database, at a whole second. */
+export async function startLab(engine: Engine): Promise<Lab> {
+  const clock = createFakeClock();
+  const place = engine === "PostgreSQL" ? await makeTimedPlace(clock.now()) : null;
+  const own = place && {
+    SALLYPORT_DATABASE_URL: place.url,
+    SALLYPORT_DATABASE_CONNECTIONS: "3",
+    SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64url"),
+  };
+  const settings = { ...SETTINGS, ...own };
+  const first = await startApp({ clock, settings });
+  const second = await startApp({ clock, settings, ...(place === null && { dataDir: first.dataDir }) });
+  const apps: readonly TestApp[] = [first, second];
+  const { config } = first;
+  const core = await openCore({ config, log: createLog({ level: "silent" }), clock, random: systemRandom });
+  const { apiKey } = await core.services.create("operator", ["*"], null);
+  const urlOf = (instance: number) => apps[instance]?.url ?? "";
+  const anonymous = apps.map(({ url }) => clientsOf(url));
+
+  return {
+    clock,
+    core,
+    issuer: config.issuer,
+    apiKey,
+    clients: (instance, credential = "") =>
+      credential === "" ? (anonymous[instance] ?? clientsOf(urlOf(instance))) : clientsOf(urlOf(instance), credential),
+    async pass(milliseconds) {
+      clock.advance(milliseconds);
+      await place?.setTime(clock.now());
+    },
+    async upToDate(instance) {
+      const position = await core.store.read(logPosition);
+      const number = BigInt(position?.revision ?? 0);
+      const minRevision = { logId: position?.log_id ?? "", number };
+      await anonymous[instance]?.auth.authorize({ accessToken: "", minRevision });
+    },
+    async close() {
+      await core.close();
+      await second.close();
+      await first.close();
+      await place?.remove();
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/** The life of an installation, from an empty database on. */
+import fc from "fast-check";
+import { listKeys } from "../../../../src/store/queries/keys.ts";
+import type { Engine } from "../../../support/two-apps.ts";
+import { FIRST_PASSWORD } from "./actions.ts";
+import { anyCommands, type Diary } from "./commands.ts";
+import { startLab } from "./lab.ts";
+import { createWorld } from "./world.ts";
+
+const ALWAYS = ["GRANTED", "refresh: done", "at once"];
+
+/** What any number of lives comes across, and what a few do. */
+export const EXPERIENCES = {
+  short: ALWAYS,
+  full: [
+    ...ALWAYS,
+    "AUDIENCE_MISMATCH",
+    "AUDIENCE_UNKNOWN",
+    "CREDENTIALS_INVALID",
+    "LAST_ADMIN",
+    "NEXT_KEY_TOO_NEW",
+    "PERMISSION_MISSING",
+    "PRIVILEGES_CHANGED",
+    "REFRESH_TOKEN_EXPIRED",
+    "REFRESH_TOKEN_FROM_FUTURE",
+    "REFRESH_TOKEN_REUSED",
+    "REFRESH_TOKEN_SUPERSEDED",
+    "ROLE_IN_USE",
+    "SERVICE_NAME_TAKEN",
+    "SESSION_ENDED",
+    "SESSION_NOT_FOUND",
+    "SESSION_REVOKED",
+    "TOKEN_EXPIRED",
+    "TOKEN_INVALID",
+    "USERNAME_TAKEN",
+    "declare: done",
+    "rotate: done",
+    "tidy: done",
+    "withdraw: done",
+  ],
+};
+
+type Lives = { readonly runs: number; readonly most: number; readonly seed: number; readonly forMs: number };
+
+/** Lives so many lives of so many commands at most; what they came across. @throws where one contradicts the reference. */
+export async function live(engine: Engine, { runs, most, seed, forMs }: Lives): Promise<Diary> {
+  const diary: Diary = new Set();
+  const life = fc.asyncProperty(anyCommands(most, diary), async (commands) => {
+    const lab = await startLab(engine);
+    try {
+      const root = { username: "root", password: FIRST_PASSWORD, email: "", roles: ["admin"] };
+      const { id } = await lab.core.createUser(root);
+      const keys = await lab.core.store.read(listKeys);
+      const kidOf = (state: string) => keys.find((key) => key.use === "access" && key.state === state)?.kid ?? "";
+      const user = { id, password: FIRST_PASSWORD, isActive: true, epoch: 1, roles: ["admin"] };
+      const world = createWorld(lab.clock.now(), user, { active: kidOf("active"), next: kidOf("next") });
+      await Promise.all([lab.upToDate(0), lab.upToDate(1)]);
+      await fc.asyncModelRun(() => ({ model: { world }, real: lab }), commands);
+    } finally {
+      await lab.close();
+    }
+  });
+  await fc.assert(life, { numRuns: runs, seed, interruptAfterTimeLimit: forMs });
+  return diary;
+}
