@@ -25,14 +25,14 @@ type Parts = { readonly intake: Intake; readonly http1: Http1; readonly http2: H
 export type Drain = {
   /** True from the moment that the stop was asked for. */
   readonly isStopping: () => boolean;
-  /** True once no more connections are taken. */
-  readonly isDraining: () => boolean;
-  /** Aborts at that moment: streams end then, with UNAVAILABLE, and their clients connect elsewhere. */
+  /** Aborts once no more connections are taken: streams end then, with UNAVAILABLE, and their clients connect elsewhere. */
   readonly streamsEnd: AbortSignal;
   /** Stops, once. Resolves when every connection is gone. */
   readonly run: (parts: Parts) => Promise<void>;
 };
 
+/** From the notice of the end to the end, in milliseconds: what clients have sent meanwhile is here by then. */
+const NOTICE_MS = 250;
 /** How often the connections that are left are looked at, in milliseconds. */
 const LOOK_MS = 20;
 
@@ -49,9 +49,11 @@ export function createDrain({ log, connections, shutdownDelayMs, timeouts }: Dra
     const closed = intake.close();
     streams.abort(new ConnectError("the server is stopping; connect again", Code.Unavailable));
     connections.windUp();
-    http2.goAway();
+    http2.warn();
     const cut = new AbortController();
+    const noticed = setTimeout(http2.goAway, Math.min(NOTICE_MS, timeouts.lingerMs / 2));
     await Promise.race([closed, finish(http1, cut.signal)]);
+    clearTimeout(noticed);
     cut.abort();
     connections.destroy();
     await closed;
@@ -73,7 +75,6 @@ export function createDrain({ log, connections, shutdownDelayMs, timeouts }: Dra
 
   return {
     isStopping: () => stopped !== null,
-    isDraining: () => streams.signal.aborted,
     streamsEnd: streams.signal,
     run(parts) {
       stopped ??= stop(parts);

@@ -56,8 +56,8 @@ export type Arrival = {
 type ExchangesDeps = {
   readonly clock: Clock;
   readonly random: Random;
-  /** True once connections should end with what is being answered on them. */
-  readonly isDraining: () => boolean;
+  /** True once connections should end with what is being answered on them, so that their clients ask elsewhere next time. */
+  readonly isStopping: () => boolean;
   readonly meter: Pick<RequestMeter, "start"> | null;
   /** Counts the exchanges that are not over. */
   readonly openRequests: OpenRequests;
@@ -66,7 +66,7 @@ type ExchangesDeps = {
 };
 
 /** Returns a function that opens the account of a request, which closes with its answer or its connection. */
-export function createExchanges({ clock, random, isDraining, openRequests, meter, logRequest }: ExchangesDeps) {
+export function createExchanges({ clock, random, isStopping, openRequests, meter, logRequest }: ExchangesDeps) {
   return function beginExchange({ connection, rawHeaders, response, cut, beLast }: Arrival): Exchange {
     let counts = true;
     function leave(): void {
@@ -109,7 +109,7 @@ export function createExchanges({ clock, random, isDraining, openRequests, meter
     const place = connection?.open.add(open);
     openRequests.enter();
     response.on("close", open.end);
-    if (isDraining() || connection?.isEnding) beLast();
+    if (isStopping() || connection?.isEnding) beLast();
     return exchange;
   };
 }

@@ -20,6 +20,12 @@ export type Http2 = {
   readonly accept: (socket: Socket) => void;
   /** Tells every client to open no more streams (GOAWAY); each session ends with its last stream. */
   readonly goAway: () => void;
+  /**
+   * Tells every client that it will be told so, as RFC 9113 section 6.8 has it: it opens no more streams, while those
+   * that are on their way are still served. Only over cleartext: what ends there without a notice, is not lost either,
+   * since a stream that is not served is refused as such.
+   */
+  readonly warn: () => void;
 };
 
 type Http2Deps = {
@@ -61,7 +67,8 @@ const OPTIONS = {
 
 /** An HTTP/2 server without a port of its own. */
 export function createHttp2({ dispatch, openRequests, connections, timeouts }: Http2Deps): Http2 {
-  const sessions = new Set<Http2Session>();
+  /** Each with its socket, once the client has seen our SETTINGS: they must come first. */
+  const sessions = new Map<Http2Session, Socket | null>();
   const server = createServer(OPTIONS);
   // Makes requests and responses out of streams, as Node does it; never listens, nor has sessions.
   const requests = createServer(OPTIONS, dispatch.request);
@@ -81,10 +88,12 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   let accepting: Socket | null = null;
 
   server.on("session", (session) => {
-    sessions.add(session);
+    const socket = accepting;
+    sessions.set(session, null);
+    session.once("localSettings", () => sessions.set(session, socket));
     session.once("close", () => sessions.delete(session));
-    if (accepting) connections.bind(session, accepting);
-    const address = accepting?.remoteAddress ?? "";
+    if (socket) connections.bind(session, socket);
+    const address = socket?.remoteAddress ?? "";
     session.once("error", (error) => {
       if (isMisuse(error)) readmission.cutOff(address);
     });
@@ -139,9 +148,23 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
     },
     goAway() {
       for (const socket of waiting) socket.destroy();
-      for (const session of sessions) session.close();
+      for (const session of sessions.keys()) session.close();
+    },
+    warn() {
+      for (const socket of sessions.values()) if (socket !== null && !isEncrypted(socket)) socket.write(NOTICE);
     },
   };
+}
+
+/**
+ * GOAWAY for all streams after the last there could be (RFC 9113 section 6.8). Written beneath Node, which has no such
+ * notice: after its own goaway() it passes over every stream that was on its way. Frames are written whole, one after the
+ * other, so this one comes between two; TLS, though, takes no second writer.
+ */
+const NOTICE = Buffer.from("0000080700000000007fffffff00000000", "hex");
+
+function isEncrypted(socket: Socket): boolean {
+  return "encrypted" in socket;
 }
 
 /** Whether a session ended because its client broke the rules, or a bound: not because it went away or said that it would. */

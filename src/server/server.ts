@@ -103,7 +103,7 @@ export function createServer(deps: ServerDeps): Server {
     beginExchange: createExchanges({
       clock,
       random: deps.random,
-      isDraining: drain.isDraining,
+      isStopping: drain.isStopping,
       openRequests,
       meter,
       logRequest: createRequestLog({ log, clock, meter }),

@@ -6,6 +6,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
+import { callFields, http2Attacker } from "../support/http2-attacker.ts";
+import { FLAG, FRAME, frame, headerBlock, SETTINGS_ACK } from "../support/http2-frames.ts";
 import { grpcBidiStream, grpcClient } from "../support/wire-grpc.ts";
 import { ask1, ask2, rawConnection, session2 } from "../support/wire-raw.ts";
 import { startWireServer, until } from "../support/wire-server.ts";
@@ -91,6 +93,41 @@ test("idle connections are closed at once, and HTTP/2 clients are told to go awa
   const closed = server.close();
   expect(await goaway).toBe(0);
   await Promise.all([one.closed, closed]);
+});
+
+test("an HTTP/2 call that was on its way when the server said that it ends is answered, and the next is not taken", async () => {
+  const { port, server } = await startWireServer();
+  const { socket, frames, closed } = await http2Attacker(port);
+  socket.write(SETTINGS_ACK);
+  const call = (stream: number) => {
+    const payload = headerBlock(callFields());
+    socket.write(frame(FRAME.HEADERS, { stream, flags: FLAG.END_HEADERS, payload }));
+    socket.write(frame(FRAME.DATA, { stream, flags: FLAG.END_STREAM, payload: Buffer.from("{}") }));
+  };
+  const isAnswered = (stream: number) =>
+    frames().some((one) => one.type === FRAME.DATA && one.stream === stream && (one.flags & FLAG.END_STREAM) !== 0);
+  /** The last stream that counts, in each GOAWAY that came. */
+  const ends = () => frames().flatMap(({ type, payload }) => (type === FRAME.GOAWAY ? payload.readUInt32BE(0) : []));
+  call(1);
+  await until(() => isAnswered(1), "the first answer");
+  const stopped = server.close();
+  await until(() => ends().length === 1, "the notice");
+  call(3);
+  await until(() => isAnswered(3), "the answer to what was on its way");
+  expect(ends()).toEqual([2 ** 31 - 1]);
+  await Promise.all([closed, stopped]);
+  expect(ends().slice(0, 2)).toEqual([2 ** 31 - 1, 3]);
+});
+
+test("over HTTP/1.1 every answer during the delay ends its connection, so that clients go where others are ready", async () => {
+  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 500 } });
+  const kept = { connection: "keep-alive" };
+  const keptPost = { ...post, headers: { ...post.headers, ...kept } };
+  const alive = await ask1(port, keptPost);
+  const stopped = server.close();
+  const [call, page] = [await ask1(port, keptPost), await ask1(port, { path: "/healthz", headers: kept })];
+  expect([alive, call, page].map(({ headers }) => headers.connection)).toEqual(["keep-alive", "close", "close"]);
+  await stopped;
 });
 
 test.each([
