@@ -36,7 +36,7 @@ it(
       chance: createChance("kill on PostgreSQL"),
       inspect: () => inspectPlace(place),
     });
-    reportStarts("PostgreSQL", [report]);
+    reportStarts("PostgreSQL", report);
   },
   FAULT_TEST_MS,
 );

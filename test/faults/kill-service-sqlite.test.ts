@@ -7,7 +7,7 @@ import { it, onTestFinished } from "vitest";
 import { temporaryFolder } from "../support/app.ts";
 import { workOn } from "../support/folder.ts";
 import { createChance } from "./support/chance.ts";
-import { type KillReport, killAgainAndAgain } from "./support/kill-cycles.ts";
+import { killAgainAndAgain } from "./support/kill-cycles.ts";
 import { KILL_SETTINGS, prepareToKill, reportStarts } from "./support/kill-report.ts";
 import { FAULT_TEST_MS, scaled } from "./support/scale.ts";
 
@@ -26,27 +26,20 @@ function inspectFile(file: string): readonly string[] {
   }
 }
 
-/** An installation of its own, killed so often. */
-async function killOne(cycles: number, lane: number): Promise<KillReport> {
-  const folder = temporaryFolder();
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const apiKey = await workOn(folder, prepareToKill);
-  return killAgainAndAgain({
-    settings: { ...KILL_SETTINGS, SALLYPORT_DATA_DIR: folder },
-    apiKey,
-    cycles,
-    chance: createChance(`kill on SQLite, installation ${lane}`),
-    inspect: async () => inspectFile(join(folder, "sallyport.db")),
-  });
-}
-
 it(
   "Whatever was acknowledged before a SIGKILL holds after it, on SQLite, and what was in doubt happened or did not",
   async () => {
-    // Two at a time, so that it takes half as long.
-    const cycles = scaled({ full: [100, 100], short: [6] });
-    const reports = await Promise.all(cycles.map(killOne));
-    reportStarts("SQLite", reports);
+    const folder = temporaryFolder();
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const apiKey = await workOn(folder, prepareToKill);
+    const report = await killAgainAndAgain({
+      settings: { ...KILL_SETTINGS, SALLYPORT_DATA_DIR: folder },
+      apiKey,
+      cycles: scaled({ full: 200, short: 6 }),
+      chance: createChance("kill on SQLite"),
+      inspect: async () => inspectFile(join(folder, "sallyport.db")),
+    });
+    reportStarts("SQLite", report);
   },
   FAULT_TEST_MS,
 );

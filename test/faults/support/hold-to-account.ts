@@ -28,8 +28,9 @@ async function contradictionsOf(ticket: Ticket, name: string, { auth }: Callers)
   const { accessToken, refreshToken, last } = ticket;
   const verdict = verdictOf(await auth.authorize({ accessToken }));
   if (ticket.isOver) {
+    if (verdict !== "SESSION_REVOKED, LOG_IN") return [`${name} came back: ${verdict}`];
     const { reason } = await refusalOf(auth.refresh({ refreshToken }));
-    return verdict === "SESSION_REVOKED, LOG_IN" && reason === "SESSION_ENDED" ? [] : [`${name} came back: ${verdict}`];
+    return reason === "SESSION_ENDED" ? [] : [`a refresh of ${name}, who is out, is told ${reason}`];
   }
   const expected = ticket.isVoid ? "PRIVILEGES_CHANGED, REFRESH" : "GRANTED";
   if (verdict !== expected) return [`a session of ${name} that lives is told ${verdict}, not ${expected}`];
