@@ -37,6 +37,8 @@ export type Connections = {
   readonly bind: (session: Http2Session, socket: Socket) => void;
   /** True while an answer to a request of this session is being made. */
   readonly isBusy: (session: Http2Session) => boolean;
+  /** True while the answer to any request on this connection is not out. */
+  readonly isAsked: (socket: Socket) => boolean;
   /** The connection that a request came by, or `null` if it is gone. */
   readonly of: (request: WireRequest) => Connection | null;
   /** The connection that a session speaks over, or `null` if it is gone. */
@@ -84,6 +86,7 @@ export function createConnections(): Connections {
       });
       return isBusy;
     },
+    isAsked: (socket) => (sockets.get(socket)?.open.size ?? 0) > 0,
     of(request) {
       if (!("stream" in request)) return sockets.get(request.socket) ?? null;
       return ofSession(request.stream.session);

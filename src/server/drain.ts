@@ -31,6 +31,8 @@ export type Drain = {
   readonly run: (parts: Parts) => Promise<void>;
 };
 
+/** How often, before anything ends, connections are let go on which nothing is asked, in milliseconds. */
+const SHED_MS = 100;
 /** From the notice of the end to the end, in milliseconds: what clients have sent meanwhile is here by then. */
 const NOTICE_MS = 250;
 /** How often the connections that are left are looked at, in milliseconds. */
@@ -44,7 +46,9 @@ export function createDrain({ log, connections, shutdownDelayMs, timeouts }: Dra
   async function stop({ intake, http1, http2 }: Parts): Promise<void> {
     if (intake.isOpen()) {
       log.info({ event: "stopping", delay_ms: shutdownDelayMs });
+      const shedding = setInterval(http1.shed, SHED_MS);
       await pause(shutdownDelayMs);
+      clearInterval(shedding);
     }
     const closed = intake.close();
     streams.abort(new ConnectError("the server is stopping; connect again", Code.Unavailable));

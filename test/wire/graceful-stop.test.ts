@@ -130,6 +130,24 @@ test("over HTTP/1.1 every answer during the delay ends its connection, so that c
   await stopped;
 });
 
+test("over HTTP/1.1 quiet connections are closed during the delay, a few at a time, and those that are asked on are not", async () => {
+  const { open, work } = gate();
+  const { port, server, calls } = await startWireServer({ config: { shutdownDelayMs: 2_000 }, work });
+  const quiet = await Promise.all(Array.from({ length: 6 }, () => rawConnection(port)));
+  for (const { socket } of quiet) socket.write("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  await until(() => quiet.every(({ received }) => received().includes("alive")), "the answers");
+  const asked = ask1(port, post);
+  await until(() => calls.length === 1, "the call");
+  const stopped = server.close();
+  const isOpen = ({ socket }: { readonly socket: { readonly destroyed: boolean } }) => !socket.destroyed;
+  const counts = new Set<number>();
+  await until(() => counts.add(quiet.filter(isOpen).length).has(0), "the end of the last");
+  expect(counts.size).toBeGreaterThan(2);
+  open();
+  expect((await asked).status).toBe(200);
+  await stopped;
+});
+
 test.each([
   ["has said nothing yet", ""],
   ["is in the middle of its headers", "GET / HTTP/1.1\r\nHost: a\r\nX-Half"],

@@ -21,7 +21,7 @@ import {
   refreshing,
   revokingOwn,
 } from "./session-actions.ts";
-import { passing, passingTo, RESTORING, TIDYING } from "./time-actions.ts";
+import { passing, passingTo, RESTING, RESTORING, STARTING_AGAIN, TIDYING } from "./time-actions.ts";
 
 /** The password that the administrator begins with; everybody's may become it. */
 export const FIRST_PASSWORD = "kites and anchors in the harbour";
@@ -91,4 +91,5 @@ export const anyAction: fc.Arbitrary<Action> = fc.oneof(
   { weight: 9, arbitrary: fc.tuple(fc.nat(6), fc.constantFrom(-1, 0, 0, 1)).map((all) => passingTo(...all)) },
   { weight: 2, arbitrary: fc.constant(TIDYING) },
   { weight: 1, arbitrary: fc.constant(RESTORING) },
+  { weight: 2, arbitrary: fc.constantFrom(STARTING_AGAIN, RESTING) },
 );

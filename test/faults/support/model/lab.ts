@@ -1,15 +1,16 @@
 /** Two instances on a database whose time can be moved, and what works beside them. */
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { openCore } from "../../../../src/core.ts";
 import { systemRandom } from "../../../../src/lib/random.ts";
 import { createLog } from "../../../../src/log.ts";
 import { logPosition } from "../../../../src/store/queries/revocations.ts";
-import { startApp, type TestApp } from "../../../support/app.ts";
+import { startApp, type TestApp, temporaryFolder } from "../../../support/app.ts";
 import { type Clients, clientsOf } from "../../../support/clients.ts";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
 import type { Engine } from "../../../support/two-apps.ts";
 import { makeTimedPlace } from "../timed-place.ts";
-import { TIMES } from "./world.ts";
+import { at, TIMES } from "./world.ts";
 
 const SETTINGS = {
   SALLYPORT_ACCESS_TOKEN_TTL_SECONDS: String(TIMES.access / 1000),
@@ -29,6 +30,8 @@ export type Lab = {
   readonly apiKey: string;
   /** Lets time pass for everybody, the database too. */
   readonly pass: (milliseconds: number) => Promise<void>;
+  /** Ends the instance in good order, and starts it again. */
+  readonly restart: (instance: number) => Promise<void>;
   /** Resolves when the instance knows all that is in the database now. */
   readonly upToDate: (instance: number) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -43,37 +46,38 @@ export async function startLab(engine: Engine): Promise<Lab> {
     SALLYPORT_DATABASE_CONNECTIONS: "3",
     SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64url"),
   };
-  const settings = { ...SETTINGS, ...own };
-  const first = await startApp({ clock, settings });
-  const second = await startApp({ clock, settings, ...(place === null && { dataDir: first.dataDir }) });
-  const apps: readonly TestApp[] = [first, second];
-  const { config } = first;
+  const dataDir = temporaryFolder();
+  const start = () => startApp({ clock, settings: { ...SETTINGS, ...own }, dataDir });
+  const apps: TestApp[] = [await start(), await start()];
+  const appAt = (instance: number) => at(apps, instance);
+  const { config } = appAt(0);
   const core = await openCore({ config, log: createLog({ level: "silent" }), clock, random: systemRandom });
   const { apiKey } = await core.services.create("operator", ["*"], null);
-  const urlOf = (instance: number) => apps[instance]?.url ?? "";
-  const anonymous = apps.map(({ url }) => clientsOf(url));
 
   return {
     clock,
     core,
     issuer: config.issuer,
     apiKey,
-    clients: (instance, credential = "") =>
-      credential === "" ? (anonymous[instance] ?? clientsOf(urlOf(instance))) : clientsOf(urlOf(instance), credential),
+    clients: (instance, credential = "") => clientsOf(appAt(instance).url, credential),
     async pass(milliseconds) {
       clock.advance(milliseconds);
       await place?.setTime(clock.now());
+    },
+    async restart(instance) {
+      await appAt(instance).close();
+      apps[instance] = await start();
     },
     async upToDate(instance) {
       const position = await core.store.read(logPosition);
       const number = BigInt(position?.revision ?? 0);
       const minRevision = { logId: position?.log_id ?? "", number };
-      await anonymous[instance]?.auth.authorize({ accessToken: "", minRevision });
+      await clientsOf(appAt(instance).url).auth.authorize({ accessToken: "", minRevision });
     },
     async close() {
       await core.close();
-      await second.close();
-      await first.close();
+      for (const app of apps) await app.close();
+      rmSync(dataDir, { recursive: true, force: true });
       await place?.remove();
     },
   };

@@ -34,6 +34,7 @@ export const EXPERIENCES = {
     "TOKEN_INVALID",
     "USERNAME_TAKEN",
     "declare: done",
+    "restart: done",
     "rotate: done",
     "tidy: done",
     "withdraw: done",

@@ -1,4 +1,5 @@
-/** What happens to everybody at once: time passes, what is dead is tidied away, the database is declared restored. */
+/** What happens to everybody: time passes, what is dead is tidied away, instances start again, the database is restored. */
+import { setTimeout as pause } from "node:timers/promises";
 import { createHousekeeping } from "../../../../src/housekeeping.ts";
 import { createLog } from "../../../../src/log.ts";
 import type { Action } from "./deed.ts";
@@ -61,6 +62,33 @@ export const TIDYING: Action = {
     },
     async carryOut({ core: { store, serviceUse } }) {
       await createHousekeeping({ store, serviceUse, log: SILENT }).tidy();
+      return DONE;
+    },
+  }),
+};
+
+/** Longer than instances take until they look at the log by themselves, and forget what concerns no living token. */
+const LOOK_MS = 300;
+
+/** Instances get time for what they do by themselves, while the clock stands still. Nobody can tell that they did. */
+export const RESTING: Action = {
+  text: "leave the instances alone",
+  deed: () => ({
+    expect: () => DONE,
+    async carryOut() {
+      await pause(LOOK_MS);
+      return DONE;
+    },
+  }),
+};
+
+/** An instance starts again, and knows what the database has kept. Nobody can tell. */
+export const STARTING_AGAIN: Action = {
+  text: "restart",
+  deed: () => ({
+    expect: () => DONE,
+    async carryOut({ restart }, instance) {
+      await restart(instance);
       return DONE;
     },
   }),
