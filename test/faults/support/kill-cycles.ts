@@ -13,7 +13,7 @@ import { type Fate, settle } from "./settle.ts";
 
 const CLIENTS = 6;
 /** People of one client at a time; after a few cycles others take their place. */
-const PEOPLE = 3;
+const PEOPLE = 2;
 const CYCLES_OF_A_LIFE = 5;
 /** Former people, and tokens of sessions that are over, that are looked at again in each cycle. */
 const FORMER_AT_A_TIME = 6;
@@ -100,7 +100,7 @@ export async function killAgainAndAgain({ settings, apiKey, cycles, chance, insp
       const lives = Array.from({ length: CLIENTS }, (_, client) =>
         live(people.slice(client * PEOPLE, (client + 1) * PEOPLE), { auth, admin }, () => isOver),
       );
-      await Promise.race([Promise.all(lives), pause(chance.between(20, 350))]);
+      await Promise.race([Promise.all(lives), pause(chance.between(20, 250))]);
       isOver = true;
       await server.end("SIGKILL");
       await Promise.all(lives);

@@ -25,17 +25,17 @@ export async function prepareToKill({ roleDefinitions, services }: Core): Promis
 
 /**
  * Prints how long starts took, and what became of operations in doubt; at full length, holds starts to their bound, but
- * for one in a hundred: other programs want the machine, too.
+ * for one in twenty: other programs want the machine, too.
  */
 export function reportStarts(engine: string, { acknowledged, fates, readyMs }: KillReport): void {
   const sorted = readyMs.map(Math.round).sort((one, other) => one - other);
-  const [median, nearlyWorst] = [0.5, 0.99].map((part) => sorted[Math.floor(part * (sorted.length - 1))]);
+  const [median, mostly] = [0.5, 0.95].map((part) => sorted[Math.floor(part * (sorted.length - 1))]);
   process.stdout.write(
     `${engine}: ${sorted.length} kills, ${acknowledged} operations acknowledged; in doubt: ${fates.happened} happened, ` +
-      `${fates["never happened"]} never did; ready after ${median} ms (median), ${nearlyWorst} ms (99th percentile), ` +
+      `${fates["never happened"]} never did; ready after ${median} ms (median), ${mostly} ms (95th percentile), ` +
       `${sorted.at(-1)} ms (worst)\n`,
   );
   expect(acknowledged).toBeGreaterThan(LEAST_OPERATIONS * sorted.length);
   if (scaled({ full: true, short: false }))
-    expect(nearlyWorst, "milliseconds from the start of the process until it was ready").toBeLessThan(READY_WITHIN_MS);
+    expect(mostly, "milliseconds from the start of the process until it was ready").toBeLessThan(READY_WITHIN_MS);
 }
