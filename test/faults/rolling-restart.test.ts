@@ -12,7 +12,7 @@ import { FAULT_TEST_MS, scaled } from "./support/scale.ts";
 import { createStockCallers } from "./support/stock-callers.ts";
 import { startTraffic } from "./support/traffic.ts";
 
-const CALLS_PER_SECOND = scaled({ full: 200, short: 50 });
+const CALLS_PER_SECOND = scaled({ full: 200, short: 25 });
 const CALLERS_OF_EACH_KIND = 4;
 const ROUNDS = scaled({ full: 20, short: 1 });
 

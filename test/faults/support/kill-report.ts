@@ -15,7 +15,7 @@ export const KILL_SETTINGS = {
 const READY_WITHIN_MS = 2_000;
 
 /** Fewer acknowledged operations than this for each kill are no load. */
-const LEAST_OPERATIONS = 10;
+const LEAST_OPERATIONS = 2;
 
 /** Makes a role that people are given, and the service that gives it; its API key. */
 export async function prepareToKill({ roleDefinitions, services }: Core): Promise<string> {

@@ -7,13 +7,13 @@ import { anyCommands, type Diary } from "./commands.ts";
 import { startLab } from "./lab.ts";
 import { createWorld } from "./world.ts";
 
-const ALWAYS = ["GRANTED", "refresh: done", "at once"];
-
-/** What any number of lives comes across, and what a few do. */
-export const EXPERIENCES = {
-  short: ALWAYS,
+/** What many lives come across; of a few nothing is certain. */
+export const EXPERIENCES: { readonly full: readonly string[]; readonly short: readonly string[] } = {
+  short: [],
   full: [
-    ...ALWAYS,
+    "GRANTED",
+    "refresh: done",
+    "at once",
     "AUDIENCE_MISMATCH",
     "AUDIENCE_UNKNOWN",
     "CREDENTIALS_INVALID",
