@@ -7,8 +7,8 @@ it(
   "Two instances on one PostgreSQL answer as the reference does, whatever is asked of them in whatever order",
   async () => {
     const diary = await live("PostgreSQL", {
-      runs: scaled({ full: 90, short: 4 }),
-      most: scaled({ full: 120, short: 60 }),
+      runs: scaled({ full: 60, short: 4 }),
+      most: scaled({ full: 100, short: 60 }),
       seed: createChance("model on PostgreSQL").seed,
       forMs: FAULT_TEST_MS / 2,
     });

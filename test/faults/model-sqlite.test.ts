@@ -7,8 +7,8 @@ it(
   "Two instances on one SQLite file answer as the reference does, whatever is asked of them in whatever order",
   async () => {
     const diary = await live("SQLite", {
-      runs: scaled({ full: 300, short: 10 }),
-      most: scaled({ full: 120, short: 60 }),
+      runs: scaled({ full: 150, short: 10 }),
+      most: scaled({ full: 100, short: 60 }),
       seed: createChance("model on SQLite").seed,
       forMs: FAULT_TEST_MS / 2,
     });

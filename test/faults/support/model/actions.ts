@@ -89,7 +89,7 @@ export const anyAction: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: anyName.map(listing) },
   { weight: 5, arbitrary: fc.constantFrom(1, 999, 4_000, 9_999, 10_000, 30_000).map(passing) },
   { weight: 9, arbitrary: fc.tuple(fc.nat(6), fc.constantFrom(-1, 0, 0, 1)).map((all) => passingTo(...all)) },
-  { weight: 3, arbitrary: fc.constant(TIDYING) },
+  { weight: 1, arbitrary: fc.constant(TIDYING) },
   { weight: 1, arbitrary: fc.constant(RESTORING) },
-  { weight: 4, arbitrary: fc.constantFrom(STARTING_AGAIN, RESTING) },
+  { weight: 4, arbitrary: fc.constantFrom(STARTING_AGAIN, STARTING_AGAIN, STARTING_AGAIN, RESTING) },
 );

@@ -82,16 +82,22 @@ export const RESTING: Action = {
   }),
 };
 
-/** An instance starts again, and knows what the database has kept. Nobody can tell. */
+/** An instance starts again after housekeeping, and knows no more than what the database has kept. Nobody can tell. */
 export const STARTING_AGAIN: Action = {
   text: "restart",
-  deed: () => ({
-    expect: () => DONE,
-    async carryOut({ restart }, instance) {
-      await restart(instance);
-      return DONE;
-    },
-  }),
+  deed(world) {
+    const tidying = TIDYING.deed(world);
+    return (
+      tidying && {
+        expect: tidying.expect,
+        async carryOut(lab, instance) {
+          const seen = await tidying.carryOut(lab, instance);
+          await lab.restart(instance);
+          return seen;
+        },
+      }
+    );
+  },
 };
 
 /** `restored`: every session ends, and every key that signed is gone. */
