@@ -14,30 +14,15 @@ export const EXPERIENCES: { readonly full: readonly string[]; readonly short: re
     "GRANTED",
     "refresh: done",
     "at once",
-    "AUDIENCE_MISMATCH",
-    "AUDIENCE_UNKNOWN",
     "CREDENTIALS_INVALID",
-    "LAST_ADMIN",
-    "NEXT_KEY_TOO_NEW",
-    "PERMISSION_MISSING",
     "PRIVILEGES_CHANGED",
     "REFRESH_TOKEN_EXPIRED",
-    "REFRESH_TOKEN_FROM_FUTURE",
     "REFRESH_TOKEN_REUSED",
     "REFRESH_TOKEN_SUPERSEDED",
-    "ROLE_IN_USE",
-    "SERVICE_NAME_TAKEN",
     "SESSION_ENDED",
-    "SESSION_NOT_FOUND",
     "SESSION_REVOKED",
     "TOKEN_EXPIRED",
     "TOKEN_INVALID",
-    "USERNAME_TAKEN",
-    "declare: done",
-    "restart: done",
-    "rotate: done",
-    "tidy: done",
-    "withdraw: done",
   ],
 };
 
@@ -49,12 +34,14 @@ export async function live(engine: Engine, { runs, most, seed, forMs }: Lives): 
   const life = fc.asyncProperty(anyCommands(most, diary), async (commands) => {
     const lab = await startLab(engine);
     try {
-      const root = { username: "root", password: FIRST_PASSWORD, email: "", roles: ["admin"] };
-      const { id } = await lab.core.createUser(root);
+      const addUser = (username: string, roles: readonly string[]) =>
+        lab.core.createUser({ username, password: FIRST_PASSWORD, email: "", roles });
+      const [{ id }, ada] = [await addUser("root", ["admin"]), await addUser("ada", ["user"])];
       const keys = await lab.core.store.read(listKeys);
       const kidOf = (state: string) => keys.find((key) => key.use === "access" && key.state === state)?.kid ?? "";
       const user = { id, password: FIRST_PASSWORD, isActive: true, epoch: 1, roles: ["admin"] };
       const world = createWorld(lab.clock.now(), user, { active: kidOf("active"), next: kidOf("next") });
+      world.users.set("ada", { ...user, id: ada.id, roles: ["user"] });
       await Promise.all([lab.upToDate(0), lab.upToDate(1)]);
       await fc.asyncModelRun(() => ({ model: { world }, real: lab }), commands);
     } finally {
