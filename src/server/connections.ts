@@ -86,7 +86,7 @@ export function createConnections(): Connections {
       });
       return isBusy;
     },
-    isAsked: (socket) => (sockets.get(socket)?.open.size ?? 0) > 0,
+    isAsked: (socket) => (sockets.get(socket)?.open.size() ?? 0) > 0,
     of(request) {
       if (!("stream" in request)) return sockets.get(request.socket) ?? null;
       return ofSession(request.stream.session);

@@ -60,8 +60,8 @@ export const TIDYING: Action = {
       keys.splice(0, keys.length, ...alive);
       return DONE;
     },
-    async carryOut({ core: { store, serviceUse } }) {
-      await createHousekeeping({ store, serviceUse, log: SILENT }).tidy();
+    async carryOut({ core: { store, serviceUse }, clock }) {
+      await createHousekeeping({ store, serviceUse, earliest: clock.now, log: SILENT }).tidy();
       return DONE;
     },
   }),
