@@ -33,6 +33,12 @@ export type DataFolder = {
   readonly users: readonly { readonly id: string; readonly username: string }[];
 };
 
+/**
+ * So many of the users log in, the others have sessions made for them: a login ends the oldest sessions of a user who has
+ * too many.
+ */
+export const LOGGING_IN = 100;
+
 /** The password of everybody. */
 export const PASSWORD = "measure twice, cut once";
 

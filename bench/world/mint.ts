@@ -6,7 +6,7 @@
 import { createHmac, createPrivateKey, sign } from "node:crypto";
 import { systemRandom } from "../../src/lib/random.ts";
 import { copyRows } from "./copy-rows.ts";
-import type { DataFolder } from "./data-folder.ts";
+import { type DataFolder, LOGGING_IN } from "./data-folder.ts";
 
 /** Makes tokens for one data folder. */
 export type Mint = {
@@ -26,6 +26,7 @@ export function createMint({ file, keys, session, users }: DataFolder): Mint {
   const secret = Buffer.from(keys.refresh.k ?? "", "base64url");
   const access = split(session.accessToken);
   const refresh = split(session.refreshToken);
+  const owners = users.slice(LOGGING_IN);
   const lifeSeconds = Number(access.claims.exp) - Number(access.claims.iat);
 
   function accessToken(sid = systemRandom.id("ses")): string {
@@ -52,7 +53,7 @@ export function createMint({ file, keys, session, users }: DataFolder): Mint {
     refreshTokens(count) {
       const sessions = Array.from({ length: count }, (_, index) => ({
         id: systemRandom.id("ses"),
-        user_id: users[index % users.length]?.id ?? "",
+        user_id: owners[index % owners.length]?.id ?? "",
         rotated_at: Date.now() - LAST_EXCHANGE_MS,
       }));
       copyRows(file, { table: "sessions", of: ["id", session.sessionId], copies: sessions });
