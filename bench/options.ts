@@ -14,6 +14,10 @@ export type Options = {
   readonly contestants: readonly Contestant[];
   /** Whether one process is compared with two workers. */
   readonly findsWorkers: boolean;
+  /** Whether three instances on PostgreSQL are measured. */
+  readonly findsInstances: boolean;
+  /** Whether writes on PostgreSQL are compared with their bare statements. */
+  readonly findsPostgresWrites: boolean;
   readonly warmUp: WarmUp;
   /** The rounds, once everybody is ready; that took so many milliseconds. */
   readonly schedule: (elapsedMs: number) => Schedule;
@@ -28,6 +32,8 @@ const BESIDE_MS = 80;
 const MANY = 8;
 /** What is no contestant, and can be named like one. */
 const WORKERS = "workers";
+const INSTANCES = "instances";
+const POSTGRES_WRITES = "postgres-writes";
 
 /** Reads the command line. @throws Error for what it does not know. */
 export function readOptions(args: readonly string[]): Options {
@@ -41,9 +47,10 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const names = values.only.split(",").filter((name) => name !== "");
-  const known = [...CONTESTANTS.map(({ name }) => name), WORKERS];
+  const known = [...CONTESTANTS.map(({ name }) => name), WORKERS, INSTANCES, POSTGRES_WRITES];
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; there are ${known.join(", ")}`);
+  const finds = (name: string) => names.includes(name) || (names.length === 0 && !values.quick);
   const contestants = CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name));
   const concurrency = Number(values.concurrency);
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new Error("--concurrency takes a number above 0");
@@ -54,7 +61,9 @@ export function readOptions(args: readonly string[]): Options {
     mustReach: values.assert,
     isPartial: names.length > 0,
     contestants,
-    findsWorkers: names.includes(WORKERS) || (names.length === 0 && !isQuick),
+    findsWorkers: finds(WORKERS),
+    findsInstances: finds(INSTANCES),
+    findsPostgresWrites: finds(POSTGRES_WRITES),
     warmUp: { window: { ...window, warmMs: 0, measureMs: 300 }, calls: 6000, patienceMs: isQuick ? 1000 : 4000 },
     schedule: (elapsedMs) => (isQuick ? asMuchAsFits(window, contestants, elapsedMs) : { rounds: 7, window }),
   };

@@ -1,7 +1,9 @@
 /** `npm run bench`: who answers how many calls for a second of CPU. See README.md. */
 import { isReached, measuredAgain } from "./findings/finding.ts";
 import { findFullness } from "./findings/fullness.ts";
+import { findInstances } from "./findings/instances.ts";
 import { findLogoutReach } from "./findings/logout-reach.ts";
+import { findPostgresWrites } from "./findings/postgres-writes.ts";
 import { findRatios } from "./findings/ratios.ts";
 import { findLoadedMemory, findStarts } from "./findings/starts.ts";
 import { findStorm } from "./findings/storm.ts";
@@ -51,6 +53,14 @@ try {
   if (options.findsWorkers) {
     tell("checks by two workers");
     measured.push(...(await findWorkers(world, schedule)));
+  }
+  if (options.findsInstances) {
+    tell("logouts on three instances of one PostgreSQL");
+    measured.push(...(await findInstances(world)));
+  }
+  if (options.findsPostgresWrites) {
+    tell("writes on PostgreSQL");
+    measured.push(...(await findPostgresWrites(world)));
   }
   const findings = options.mustReach ? await measuredAgain(measured) : measured;
   say(findingTable(findings));

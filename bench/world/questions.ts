@@ -5,6 +5,7 @@ import {
   LoginRequestSchema,
   LogoutRequestSchema,
   RefreshRequestSchema,
+  SignupRequestSchema,
 } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import type { Acceptance, Target } from "../driver/job.ts";
 
@@ -70,6 +71,17 @@ export function refreshQuestion(tokens: readonly string[]): Question {
   );
 }
 
+/** `Signup` under these names, each once. */
+export function signupQuestion(usernames: readonly string[], password: string): Question {
+  return question(
+    "grpc",
+    "Signup",
+    SignupRequestSchema,
+    true,
+    usernames.map((username) => ({ username, password })),
+  );
+}
+
 /** `Logout` with these tokens, each once. */
 export function logoutQuestion(tokens: readonly string[]): Question {
   return question(
@@ -81,7 +93,8 @@ export function logoutQuestion(tokens: readonly string[]): Question {
   );
 }
 
-function question<Schema extends DescMessage>(
+/** Any of our calls, of whatever is in `messages`. */
+export function question<Schema extends DescMessage>(
   manner: Manner,
   method: string,
   schema: Schema,

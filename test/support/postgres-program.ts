@@ -9,7 +9,7 @@ import { makeCluster } from "./postgres-cluster.ts";
 // An interrupt at the terminal reaches everybody; the end of the input tells when it is time.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
-const cluster = await makeCluster();
+const cluster = await makeCluster({ isDurable: process.argv.includes("durable") });
 process.stdout.write(`${cluster.url}\n`);
 for await (const command of createInterface({ input: process.stdin })) {
   if (command === "kill") await cluster.kill();

@@ -30,9 +30,14 @@ export type TestPlace = {
   readonly remove: () => Promise<void>;
 };
 
-/** Starts a server that nobody else uses. @throws Error that says how to get one if there is none. */
-export async function startPostgres(): Promise<TestServer> {
-  const child = spawn(process.execPath, [PROGRAM], { stdio: ["pipe", "pipe", "pipe"] });
+/**
+ * Starts a server that nobody else uses, `isDurable` or as fast as it can be.
+ * @throws Error that says how to get one if there is none.
+ */
+export async function startPostgres({ isDurable = false } = {}): Promise<TestServer> {
+  const child = spawn(process.execPath, [PROGRAM, ...(isDurable ? ["durable"] : [])], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   const said = text(child.stderr);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value: url } = await lines.next();

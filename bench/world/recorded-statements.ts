@@ -1,0 +1,41 @@
+/** What our own code asks PostgreSQL for, noted as it is asked. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Client } from "pg";
+
+/** A statement, and its values. */
+export type Statement = {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** Under which it is kept prepared; `null`: it is not. */
+  readonly name: string | null;
+};
+
+const notes = new AsyncLocalStorage<Statement[]>();
+let isWrapped = false;
+
+/** The statements that `work` asks for, in their order, on whatever connections of the driver. */
+export async function recordStatements(work: () => Promise<unknown>): Promise<readonly Statement[]> {
+  if (!isWrapped) wrapDriver();
+  isWrapped = true;
+  const statements: Statement[] = [];
+  await notes.run(statements, work);
+  return statements;
+}
+
+function wrapDriver(): void {
+  const query = Client.prototype.query;
+  function notedQuery(this: Client, ...args: unknown[]): unknown {
+    const statement = statementOf(args[0]);
+    if (statement !== null) notes.getStore()?.push(statement);
+    return Reflect.apply(query, this, args);
+  }
+  Object.defineProperty(Client.prototype, "query", { value: notedQuery });
+}
+
+function statementOf(asked: unknown): Statement | null {
+  if (typeof asked === "string") return { text: asked, values: [], name: null };
+  if (typeof asked !== "object" || asked === null || !("text" in asked) || typeof asked.text !== "string") return null;
+  const values = "values" in asked && Array.isArray(asked.values) ? asked.values : [];
+  const name = "name" in asked && typeof asked.name === "string" ? asked.name : null;
+  return { text: asked.text, values, name };
+}
