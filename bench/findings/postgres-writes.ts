@@ -1,4 +1,7 @@
-/** What `Refresh` and `Signup` on PostgreSQL cost, beside a loop that asks for the same statements. */
+/**
+ * What `Refresh` and `Signup` on PostgreSQL cost, beside a loop that asks for the same statements. Promised is the ratio
+ * by all the CPU that a call takes, the database's too, as it is on SQLite, where the database is in the process.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { serialize } from "node:v8";
@@ -7,7 +10,14 @@ import type { Sample, Window } from "../driver/job.ts";
 import { medianOf, perCpuSecond, perSecond, ratioOf } from "../statistics.ts";
 import { PASSWORD } from "../world/data-folder.ts";
 import type { Loop } from "../world/loop-process.ts";
-import { type Databases, postgresSettings, startInstances, withDatabases } from "../world/postgres.ts";
+import {
+  type CpuByProcess,
+  cpuBetween,
+  type Databases,
+  postgresSettings,
+  startInstances,
+  withDatabases,
+} from "../world/postgres.ts";
 import type { Served } from "../world/processes.ts";
 import { type Question, refreshQuestion, signupQuestion } from "../world/questions.ts";
 import { CONNECTIONS, makePeople, recordWrites } from "../world/recorded-writes.ts";
@@ -22,8 +32,10 @@ const CALLS = 1000;
 /** As many as are asked at once elsewhere. A window is over when its calls are. */
 const WINDOW: Window = { concurrency: 16, warmMs: 0, measureMs: 3_600_000, rate: null };
 
+/** A window, with the CPU time of the process, and that of the database's processes meanwhile, in seconds. */
+type Measured = Sample & { readonly databaseSeconds: number };
 /** Ours and the loop's, round by round. */
-type Pair = { readonly ours: readonly Sample[]; readonly bare: readonly Sample[] };
+type Pair = { readonly ours: readonly Measured[]; readonly bare: readonly Measured[] };
 type Comparison = { readonly refresh: Pair; readonly signup: Pair };
 
 /** Calls for a second of CPU over those of the loop, and both by the clock. */
@@ -45,30 +57,42 @@ export async function findPostgresWrites(world: World): Promise<Finding[]> {
       better: "more",
       again: async () => value,
     });
-    const ratioAgain = async () => {
-      const next = of(await again());
-      return ratioOf(next.ours, next.bare);
-    };
+    const ratio = (name: string, measure: (pair: Pair) => number, reach: number | null): Finding => ({
+      what: `${what}, PostgreSQL / its bare statements, ${name}`,
+      value: measure(of(first)),
+      unit: "ratio",
+      reach,
+      aim: null,
+      better: "more",
+      again: async () => measure(of(await again())),
+    });
     return [
-      {
-        what: `${what}, PostgreSQL / its bare statements`,
-        value: ratioOf(ours, bare),
-        unit: "ratio",
-        reach: 0.5,
-        aim: null,
-        better: "more",
-        again: ratioAgain,
-      },
-      figure("for a second of CPU", medianOf(ours.map(perCpuSecond))),
-      figure("its bare statements, for a second of CPU", medianOf(bare.map(perCpuSecond))),
+      ratio(
+        "CPU with the database's",
+        (pair) => ratioOf(pair.ours.map(withDatabase), pair.bare.map(withDatabase)),
+        0.5,
+      ),
+      ratio("CPU of the process alone", (pair) => ratioOf(pair.ours, pair.bare), null),
+      ratio("by the clock", (pair) => medianOf(pair.ours.map(perSecond)) / medianOf(pair.bare.map(perSecond)), null),
+      figure("for a second of the process's CPU", medianOf(ours.map(perCpuSecond))),
+      figure("for a second of the database's CPU", medianOf(ours.map(perDatabaseSecond))),
       figure("by the clock", medianOf(ours.map(perSecond))),
-      figure("its bare statements, by the clock", medianOf(bare.map(perSecond))),
+      figure("bare, for a second of the process's CPU", medianOf(bare.map(perCpuSecond))),
+      figure("bare, for a second of the database's CPU", medianOf(bare.map(perDatabaseSecond))),
+      figure("bare, by the clock", medianOf(bare.map(perSecond))),
     ];
   });
 }
 
+const withDatabase = (sample: Measured): Sample => ({
+  ...sample,
+  cpuSeconds: sample.cpuSeconds + sample.databaseSeconds,
+});
+const perDatabaseSecond = ({ calls, databaseSeconds }: Measured) => calls / databaseSeconds;
+
 /** Each on a copy of the database as it was when the statements were recorded, which was on a third. */
-async function compare(world: World, { make }: Databases): Promise<Comparison> {
+async function compare(world: World, databases: Databases): Promise<Comparison> {
+  const { make } = databases;
   const rounds = WARM + COUNTED;
   const tokens = await makePeople(postgresSettings(await make("people")), CALLS);
   const recorded = await recordWrites(postgresSettings(await make("recorded", "people")), tokens, rounds);
@@ -90,7 +114,8 @@ async function compare(world: World, { make }: Databases): Promise<Comparison> {
     const { refreshes, signups } = recorded;
     const refresh = await startLoop("refresh", refreshes.statements);
     const signup = await startLoop("signup", signups.statements);
-    const pair = (loop: Loop, questions: readonly Question[]) => takeTurns(world, { served, loop, questions });
+    const pair = (loop: Loop, questions: readonly Question[]) =>
+      takeTurns(world, { served, loop, questions, databases });
     return {
       refresh: await pair(refresh, refreshes.tokens.map(refreshQuestion)),
       signup: await pair(
@@ -103,13 +128,24 @@ async function compare(world: World, { make }: Databases): Promise<Comparison> {
   }
 }
 
-type Turns = { readonly served: Served; readonly loop: Loop; readonly questions: readonly Question[] };
+type Turns = {
+  readonly served: Served;
+  readonly loop: Loop;
+  readonly questions: readonly Question[];
+  readonly databases: Databases;
+};
 
-async function takeTurns({ driver }: World, { served, loop, questions }: Turns): Promise<Pair> {
-  const pair = { ours: [] as Sample[], bare: [] as Sample[] };
+async function takeTurns({ driver }: World, { served, loop, questions, databases }: Turns): Promise<Pair> {
+  const pair = { ours: [] as Measured[], bare: [] as Measured[] };
+  const beside = async (measure: Promise<Sample>, before: CpuByProcess): Promise<Measured> => {
+    const sample = await measure;
+    return { ...sample, databaseSeconds: cpuBetween(before, await databases.cpu()) };
+  };
   for (const question of questions) {
-    pair.bare.push(await loop.measure(WINDOW));
-    pair.ours.push(await driver.measure(served, question, WINDOW));
+    const before = await databases.cpu();
+    pair.bare.push(await beside(loop.measure(WINDOW), before));
+    const between = await databases.cpu();
+    pair.ours.push(await beside(driver.measure(served, question, WINDOW), between));
   }
   return { ours: pair.ours.slice(WARM), bare: pair.bare.slice(WARM) };
 }

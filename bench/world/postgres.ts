@@ -1,13 +1,24 @@
 /** PostgreSQL for a measurement: a server as one in use, databases on it, and instances of ours on those. */
 import { join } from "node:path";
 import { askAt, startPostgres } from "../../test/support/postgres.ts";
+import { cpuSeconds } from "../driver/cpu-time.ts";
 import { type Installation, type Served, startSallyport } from "./processes.ts";
 
 /** Databases of one server. */
 export type Databases = {
   /** Makes an empty one, or a copy of another that nobody is connected to; its URL. */
   readonly make: (name: string, original?: string) => Promise<string>;
+  /** Seconds of CPU that each process of the server has used, by its number. */
+  readonly cpu: () => Promise<CpuByProcess>;
 };
+
+/** Seconds of CPU of each process. */
+export type CpuByProcess = ReadonlyMap<number, number>;
+
+/** What all processes used between the two, those that have ended since apart. */
+export function cpuBetween(before: CpuByProcess, after: CpuByProcess): number {
+  return [...after].reduce((sum, [pid, seconds]) => sum + seconds - (before.get(pid) ?? 0), 0);
+}
 
 /** Lends a server, whose commits are on disk, to `work`. */
 export async function withDatabases<T>(work: (databases: Databases) => Promise<T>): Promise<T> {
@@ -19,6 +30,10 @@ export async function withDatabases<T>(work: (databases: Databases) => Promise<T
         const url = new URL(server.url);
         url.pathname = `/${name}`;
         return url.href;
+      },
+      async cpu() {
+        const rows = await askAt(server.url, "select pid from pg_stat_activity where pid <> pg_backend_pid()");
+        return new Map(rows.map(({ pid }) => [Number(pid), cpuSeconds(Number(pid))]));
       },
     });
   } finally {

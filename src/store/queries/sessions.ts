@@ -22,14 +22,14 @@ const sessionById = compileOnce((db, id: string) => db.selectFrom("sessions").se
 
 /** The session, kept from others until the write ends; or `null`. Lock its user first. */
 export async function lockSession({ db, locksRows }: Tx, id: string): Promise<SessionRow | null> {
-  const row = await db
-    .selectFrom("sessions")
-    .selectAll()
-    .where("id", "=", id)
-    .$if(locksRows, (query) => query.forUpdate())
-    .executeTakeFirst();
-  return row ?? null;
+  const { rows } = await (locksRows ? lockedSessionById : sessionById)(db, id);
+  return rows[0] ?? null;
 }
+
+const lockedSessionById = compileOnce(
+  (db, id: string) => db.selectFrom("sessions").selectAll().where("id", "=", id).forUpdate(),
+  ["id"],
+);
 
 /** Adds a session. */
 export async function insertSession(db: Queries, session: SessionRow): Promise<void> {
@@ -92,20 +92,25 @@ export async function rememberRotation(
   rotation: Selectable<Schema["session_rotations"]>,
   forgetBefore: number,
 ): Promise<void> {
-  await db
-    .deleteFrom("session_rotations")
-    .where("session_id", "=", rotation.session_id)
-    .where("rotated_at", "<=", forgetBefore)
-    .execute();
-  // A session that was put back in time exchanges the generation a second time.
-  await db
-    .insertInto("session_rotations")
-    .values(rotation)
-    .onConflict((conflict) =>
-      conflict.columns(["session_id", "generation"]).doUpdateSet({ rotated_at: rotation.rotated_at }),
-    )
-    .execute();
+  const { session_id, generation, rotated_at } = rotation;
+  await forgetRotations(db, session_id, forgetBefore);
+  await insertRotation(db, session_id, generation, rotated_at);
 }
+
+const forgetRotations = compileOnce(
+  (db, sessionId: string, before: number) =>
+    db.deleteFrom("session_rotations").where("session_id", "=", sessionId).where("rotated_at", "<=", before),
+  ["id", 1],
+);
+// A session that was put back in time exchanges the generation a second time.
+const insertRotation = compileOnce(
+  (db, session_id: string, generation: number, rotated_at: number) =>
+    db
+      .insertInto("session_rotations")
+      .values({ session_id, generation, rotated_at })
+      .onConflict((conflict) => conflict.columns(["session_id", "generation"]).doUpdateSet({ rotated_at })),
+  ["id", 1, 2],
+);
 
 /** When the generation was exchanged, in milliseconds; `null` if that is not remembered. */
 export async function rotationTime(db: Queries, sessionId: string, generation: number): Promise<number | null> {

@@ -9,18 +9,22 @@ export type UserRow = Selectable<Schema["users"]> & { readonly roles: readonly s
 
 /** The user whose column holds this canonical value, or `null`. */
 export async function findUser(db: Queries, by: "id" | "username" | "email", value: string): Promise<UserRow | null> {
-  const row = await db.selectFrom("users").selectAll().where(by, "=", value).executeTakeFirst();
+  const { rows } = await USER_BY[by](db, value);
+  const [row] = rows;
   return row === undefined ? null : { ...row, roles: await rolesOf(db, row.id) };
 }
 
+const userBy = (column: "id" | "username" | "email") =>
+  compileOnce((db, value: string) => db.selectFrom("users").selectAll().where(column, "=", value), ["value"]);
+const USER_BY = { id: userBy("id"), username: userBy("username"), email: userBy("email") } as const;
+
 /** The user, kept from others until the write ends; or `null`. */
 export async function lockUser({ db, locksRows }: Tx, id: string): Promise<UserRow | null> {
-  const { rows } = await (locksRows ? lockedUserById : userById)(db, id);
+  const { rows } = await (locksRows ? lockedUserById : USER_BY.id)(db, id);
   const [row] = rows;
   return row === undefined ? null : { ...row, roles: await rolesOf(db, id) };
 }
 
-const userById = compileOnce((db, id: string) => db.selectFrom("users").selectAll().where("id", "=", id), ["id"]);
 const lockedUserById = compileOnce(
   (db, id: string) => db.selectFrom("users").selectAll().where("id", "=", id).forUpdate(),
   ["id"],
@@ -56,18 +60,40 @@ export async function takenName(
 
 /** Adds a user without roles. */
 export async function insertUser(db: Queries, user: Selectable<Schema["users"]>): Promise<void> {
-  await db.insertInto("users").values(user).execute();
+  const { id, username, email, email_verified, password_hash, state, epoch, create_time } = user;
+  await insertNewUser(db, id, username, email, email_verified, password_hash, state, epoch, create_time);
 }
+
+const NEW_USER: [string, string, string | null, number, string, UserRow["state"], number, number] = [
+  "id",
+  "username",
+  "email",
+  2,
+  "hash",
+  "active",
+  1,
+  3,
+];
+const insertNewUser = compileOnce(
+  (db, id, username, email, email_verified, password_hash, state, epoch, create_time) =>
+    db.insertInto("users").values({ id, username, email, email_verified, password_hash, state, epoch, create_time }),
+  NEW_USER,
+);
 
 /** Replaces the user's roles, which must exist. */
 export async function replaceRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
-  await db.deleteFrom("user_roles").where("user_id", "=", userId).execute();
+  await takeRoles(db, userId);
   if (roles.length === 0) return;
   await db
     .insertInto("user_roles")
     .values(roles.map((role) => ({ user_id: userId, role })))
     .execute();
 }
+
+const takeRoles = compileOnce(
+  (db, userId: string) => db.deleteFrom("user_roles").where("user_id", "=", userId),
+  ["id"],
+);
 
 /** Raises the user's epoch by one; what it is now. */
 export async function raiseEpoch(db: Queries, userId: string): Promise<number> {
