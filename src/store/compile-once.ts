@@ -40,6 +40,18 @@ export function compileOnce<Given extends Values, Row>(
   };
 }
 
+/** The same for a query about a list of texts, which is put together once for each length of list. Not for lists without a bound. */
+export function compileOnceForList<Row>(build: (db: Queries, texts: readonly string[]) => Query<Row>) {
+  const byLength = new Map<number, (db: Queries, ...texts: string[]) => Promise<QueryResult<Row>>>();
+
+  return function ask(db: Queries, texts: readonly string[]): Promise<QueryResult<Row>> {
+    const samples = texts.map((_text, index) => `text ${index}`);
+    const known = byLength.get(texts.length) ?? compileOnce((one, ...given: string[]) => build(one, given), samples);
+    byLength.set(texts.length, known);
+    return known(db, ...texts);
+  };
+}
+
 /** What runs queries. */
 type Shortcut = { readonly executeQuery: <Row>(query: CompiledQuery) => Promise<QueryResult<Row>> };
 

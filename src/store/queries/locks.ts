@@ -3,6 +3,7 @@
  * waits for them: the definitions, whoever acts, the user, the session, roles, and last the counter of the log.
  */
 import { sql } from "kysely";
+import { compileOnceForList } from "../compile-once.ts";
 import type { Tx } from "../store.ts";
 
 /** "DEFS" in ASCII: the number under which PostgreSQL knows the lock (`pg_advisory_xact_lock`). */
@@ -29,8 +30,12 @@ export async function holdSession({ db, locksRows }: Tx, id: string): Promise<vo
 /** Keeps roles from being deleted until the write ends. */
 export async function holdRoles({ db, locksRows }: Tx, names: readonly string[]): Promise<void> {
   if (!locksRows || names.length === 0) return;
-  await db.selectFrom("roles").select("name").where("name", "in", names).orderBy("name").forKeyShare().execute();
+  await heldRoles(db, names);
 }
+
+const heldRoles = compileOnceForList((db, names) =>
+  db.selectFrom("roles").select("name").where("name", "in", names).orderBy("name").forKeyShare(),
+);
 
 /** Keeps a role from being given to anybody, and waits for those who give it, until the write ends. */
 export async function lockRole({ db, locksRows }: Tx, name: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** Roles and what they grant. */
+import { compileOnceForList } from "../compile-once.ts";
 import type { Queries, Tx } from "../store.ts";
 
 /** A role that is not deleted, with its grants in alphabetical order. */
@@ -13,14 +14,13 @@ export async function findRole(db: Queries, name: string): Promise<RoleRow | nul
 /** Those of the names that are roles. */
 export async function rolesNamed(db: Queries, names: readonly string[]): Promise<readonly RoleRow[]> {
   if (names.length === 0) return [];
-  const rows = await db
-    .selectFrom("roles")
-    .selectAll()
-    .where("name", "in", names)
-    .where("deleted_at", "is", null)
-    .execute();
+  const { rows } = await livingRoles(db, names);
   return withPermissions(db, rows);
 }
+
+const livingRoles = compileOnceForList((db, names) =>
+  db.selectFrom("roles").selectAll().where("name", "in", names).where("deleted_at", "is", null),
+);
 
 /** Up to `limit` roles after the name `after`, in alphabetical order. */
 export async function listRoles(
@@ -87,15 +87,14 @@ async function withPermissions(
 ): Promise<readonly RoleRow[]> {
   if (rows.length === 0) return [];
   const names = rows.map(({ name }) => name);
-  const permissions = await db
-    .selectFrom("role_permissions")
-    .selectAll()
-    .where("role", "in", names)
-    .orderBy("permission")
-    .execute();
+  const { rows: permissions } = await permissionsOf(db, names);
   return rows.map(({ name, built_in }) => ({
     name,
     builtIn: built_in === 1,
     permissions: permissions.filter(({ role }) => role === name).map(({ permission }) => permission),
   }));
 }
+
+const permissionsOf = compileOnceForList((db, names) =>
+  db.selectFrom("role_permissions").selectAll().where("role", "in", names).orderBy("permission"),
+);

@@ -1,6 +1,6 @@
 /** Users and the roles they hold. */
 import type { Selectable } from "kysely";
-import { compileOnce } from "../compile-once.ts";
+import { compileOnce, compileOnceForList } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
@@ -84,15 +84,16 @@ const insertNewUser = compileOnce(
 export async function replaceRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
   await takeRoles(db, userId);
   if (roles.length === 0) return;
-  await db
-    .insertInto("user_roles")
-    .values(roles.map((role) => ({ user_id: userId, role })))
-    .execute();
+  await giveRoles(db, [userId, ...roles]);
 }
 
 const takeRoles = compileOnce(
   (db, userId: string) => db.deleteFrom("user_roles").where("user_id", "=", userId),
   ["id"],
+);
+
+const giveRoles = compileOnceForList((db, [userId = "", ...roles]) =>
+  db.insertInto("user_roles").values(roles.map((role) => ({ user_id: userId, role }))),
 );
 
 /** Raises the user's epoch by one; what it is now. */
