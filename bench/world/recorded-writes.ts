@@ -5,6 +5,7 @@ import { type Core, openCore } from "../../src/core.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { createLog } from "../../src/log.ts";
+import { endless } from "../../test/support/patience.ts";
 import { PASSWORD } from "./data-folder.ts";
 import { recordStatements, type Statement } from "./recorded-statements.ts";
 
@@ -28,9 +29,9 @@ export function makePeople(settings: Settings, count: number): Promise<readonly 
     await core.claimDatabase();
     const names = Array.from({ length: count }, (_, index) => `bench${index}`);
     return eachOf(names, async (username) => {
-      await core.signup({ username, password: PASSWORD, email: "", roles: [] }, new AbortController().signal);
+      await core.signup({ username, password: PASSWORD, email: "", roles: [] }, endless);
       const login = { identifier: username, password: PASSWORD, audiences: [], deviceName: "" };
-      return (await core.login(login, new AbortController().signal)).refreshToken;
+      return (await core.login(login, endless)).refreshToken;
     });
   });
 }
@@ -46,14 +47,14 @@ export function recordWrites(settings: Settings, first: readonly string[], round
     for (let round = 0; round < rounds; round += 1) {
       tokens.push(current);
       const exchanged = await eachOf(current, (refreshToken) =>
-        noted(() => core.refresh({ refreshToken, attemptId: new Uint8Array(), audiences: [] })),
+        noted(() => core.refresh({ refreshToken, attemptId: new Uint8Array(), audiences: [] }, endless)),
       );
       current = exchanged.map(({ value }) => value.refreshToken);
       statements.refreshes.push(exchanged.map((one) => one.statements));
       const newcomers = current.map((_, index) => `newcomer${round}x${index}`);
       names.push(newcomers);
       const made = await eachOf(newcomers, (username) =>
-        noted(() => core.signup({ username, password: PASSWORD, email: "", roles: [] }, new AbortController().signal)),
+        noted(() => core.signup({ username, password: PASSWORD, email: "", roles: [] }, endless)),
       );
       statements.signups.push(made.map((one) => one.statements));
     }
