@@ -43,7 +43,9 @@ export function namedDatabase(name: string, { config, clock, random }: Surroundi
 
 /** The database that a seal names, if it can be looked at; it is not made where it is not. */
 export function databaseAt(place: string, surroundings: Surroundings): NamedDatabase | null {
-  if (!place.startsWith("/")) return surroundings.config.database && namedDatabase("postgres", surroundings);
+  // A server may be named by the folder of its socket.
+  if (!place.startsWith("/") || /:\d+\/[^/]+$/.test(place))
+    return surroundings.config.database && namedDatabase("postgres", surroundings);
   return existsSync(databaseFile({ dataDir: place })) ? namedDatabase(place, surroundings) : null;
 }
 

@@ -6,7 +6,7 @@ import { type Opening, takeBackSeal } from "./take-back-seal.ts";
 
 type UnsealDeps = {
   readonly source: Opening;
-  /** Where the copy would be, by what the seal says; `null` if that cannot be looked at. Not made if it is not there. */
+  /** Where the copy would be, by what the seal says; `null` if that cannot be looked at. On SQLite, not made if it is not there. */
   readonly findCopy: (place: string) => Opening | null;
   /** Whether the operator vouches for it. */
   readonly copyIsGone: boolean;

@@ -31,3 +31,10 @@ export function isTooLate(patience: Patience | undefined): boolean {
 export function isOver(patience: Patience | undefined): boolean {
   return patience !== undefined && (patience.signal.aborted || isTooLate(patience));
 }
+
+const NEVER = new AbortController().signal;
+
+/** The same deadline, whether or not the client goes away: a page that sends a logout and closes wants the logout. */
+export function evenIfGone(patience: Patience | undefined): Patience | undefined {
+  return patience && { signal: NEVER, timeoutMs: patience.timeoutMs };
+}

@@ -7,7 +7,7 @@
  */
 import type { Audit } from "../audit/audit.ts";
 import { Refusal } from "../errors.ts";
-import type { Patience } from "../lib/patience.ts";
+import { isOver, type Patience } from "../lib/patience.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
@@ -66,6 +66,8 @@ export function createLogin(deps: LoginDeps): Login {
       const found = await read((db) => findByIdentifier(db, identifier), patience);
       const proof = await prove(found, password, patience.signal);
       if (proof === null) return refuse(found);
+      // A session that nobody waits for would be nobody's.
+      if (isOver(patience)) throw new Refusal("DEADLINE_EXCEEDED");
       const { started } = await commit((tx) => start(tx, proof, session), patience);
       if (typeof started === "object") return issueTokenPair(started);
       if (started === "changed" || attempt === MAX_ATTEMPTS) return refuse(found);

@@ -1,10 +1,12 @@
-import type { Patience } from "../lib/patience.ts";
+import { Refusal } from "../errors.ts";
+import { evenIfGone, type Patience } from "../lib/patience.ts";
 import type { Store, Tx } from "../store/store.ts";
 import type { LogFollower } from "./log-follower.ts";
 
 /**
  * A write after which this process knows what it wrote: resolves when the write is
- * on disk and, if it appended to the log, when memory has followed.
+ * on disk and, if it appended to the log, when memory has followed. It is made by the
+ * deadline or not at all, whether or not its caller is still there.
  */
 export type Commit = <T extends { readonly revision: number | null }>(
   work: (tx: Tx) => Promise<T>,
@@ -17,9 +19,14 @@ export function createCommit(deps: {
   readonly follower: Pick<LogFollower, "catchUp">;
 }): Commit {
   return async function commit(work, patience) {
-    const result = await deps.store.write(work, patience);
+    const result = await deps.store.write(work, evenIfGone(patience));
     // Whatever memory holds: its revision may count in a log that was replaced a moment ago.
-    if (result.revision !== null) await deps.follower.catchUp();
+    if (result.revision !== null) await deps.follower.catchUp().catch(unknown);
     return result;
   };
+}
+
+/** What was written is kept, and nobody here knows it yet. */
+function unknown(cause: unknown): never {
+  throw cause instanceof Refusal ? cause : new Refusal("UNAVAILABLE", { cause });
 }

@@ -27,6 +27,9 @@ type VerifierServiceDeps = {
   readonly maxWatchersOfService: number;
 };
 
+/** How long an instance that is behind may take to reach what a watcher knows, in milliseconds; after that, another may do. */
+const REACH_MS = 5_000;
+
 /** `VerifierService`: each call is told what happens until it ends, or its credential does. */
 export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<typeof VerifierService> {
   const { feed, keys, services, issuer, clock, checkpointMs, waitForRevision } = deps;
@@ -42,7 +45,7 @@ export function createVerifierService(deps: VerifierServiceDeps): ServiceImpl<ty
   /** Nobody is told less than they know already because this instance is a moment behind. */
   async function reach(revision: Revision, signal: AbortSignal): Promise<void> {
     try {
-      await waitForRevision(revision, signal);
+      await waitForRevision(revision, AbortSignal.any([signal, AbortSignal.timeout(REACH_MS)]));
     } catch (error) {
       // The database has not got it: whoever watches is told to start over.
       if (!(error instanceof Refusal) || error.reason !== "REVISION_UNKNOWN") throw error;

@@ -31,7 +31,7 @@ export type Http2 = {
 type Http2Deps = {
   readonly dispatch: Dispatch;
   readonly openRequests: Pick<OpenRequests, "isFull">;
-  readonly connections: Pick<Connections, "bind" | "isBusy">;
+  readonly connections: Pick<Connections, "bind" | "isBusy" | "ofSession">;
   readonly timeouts: Pick<Timeouts, "idleMs" | "requestMs">;
 };
 
@@ -93,6 +93,8 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
     session.once("localSettings", () => sessions.set(session, socket));
     session.once("close", () => sessions.delete(session));
     if (socket) connections.bind(session, socket);
+    // It has come too late to be told with the others.
+    if (connections.ofSession(session)?.isEnding) session.close();
     const address = socket?.remoteAddress ?? "";
     session.once("error", (error) => {
       if (isMisuse(error)) readmission.cutOff(address);
@@ -113,9 +115,12 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
       refuse(stream);
       return;
     }
-    if (dispatch.unaryStream(stream, headers, rawHeaders)) return;
-    boundRequest(stream, timeouts.requestMs);
-    requests.emit("stream", stream, headers, flags, rawHeaders);
+    if (!dispatch.unaryStream(stream, headers, rawHeaders)) {
+      boundRequest(stream, timeouts.requestMs);
+      requests.emit("stream", stream, headers, flags, rawHeaders);
+    }
+    // An empty body ends by itself while its request waits for its turn, and nobody listens yet.
+    if (stream.readableEnded) stream.emit("end");
   }
 
   function speak(socket: Socket): void {

@@ -17,7 +17,7 @@ type SniffDeps = {
 };
 
 /** A connection that has shown what it speaks. */
-type Decided = { readonly socket: Socket; readonly isHttp2: boolean };
+type Decided = { readonly socket: Socket; readonly isHttp2: boolean; readonly begun: () => void };
 
 /**
  * Returns a listener for new connections that hands each to the server that
@@ -34,7 +34,8 @@ export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: 
     isOver: ({ socket }) => socket.destroyed,
   });
 
-  function hand({ socket, isHttp2 }: Decided): void {
+  function hand({ socket, isHttp2, begun }: Decided): void {
+    begun();
     if (isHttp2) {
       http2(socket);
     } else {
@@ -52,10 +53,11 @@ export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: 
       const compared = Math.min(seen.length, PREFACE.length);
       const matches = PREFACE.compare(seen, 0, compared, 0, compared) === 0;
       if (matches && seen.length < PREFACE.length) return;
-      release();
+      socket.off("data", onData).off("end", onEnd);
       socket.pause();
       socket.unshift(seen);
-      turnstile(socket.remoteAddress, { socket, isHttp2: matches });
+      // Who waits for a turn does so within the same time.
+      turnstile(socket.remoteAddress, { socket, isHttp2: matches, begun: release });
     }
 
     function onEnd(): void {

@@ -28,6 +28,9 @@ type TurnstileDeps<T> = {
 /** Begins an item now, or later, or never if it is over before its turn comes. True if now. */
 export type Turnstile<Lane, T> = (lane: Lane, item: T) => boolean;
 
+/** No turn is followed by a longer rest, in milliseconds: it may have been the machine that stood still. */
+const LONGEST_REST_MS = 100;
+
 /** A turnstile that nobody waits at. */
 export function createTurnstile<Lane, T>({
   perTurn,
@@ -53,7 +56,7 @@ export function createTurnstile<Lane, T>({
   /** Much of what a thing costs comes after `begin`, before the turn of the event loop ends. */
   function endTurn(): void {
     if (restingBy === null || lanes.size === 0) nextTurn();
-    else setTimeout(nextTurn, restingBy() - turnBeganAt);
+    else setTimeout(nextTurn, Math.min(LONGEST_REST_MS, restingBy() - turnBeganAt));
   }
 
   function nextTurn(): void {
@@ -77,6 +80,8 @@ export function createTurnstile<Lane, T>({
   return (lane, item) => {
     if (isOver(item)) return false;
     if (begun < perTurn) {
+      // Those before may have begun long ago: what counts is the turn of the event loop that brings the last.
+      if (begun === perTurn - 1) turnBeganAt = restingBy?.() ?? 0;
       pass(item);
       return true;
     }

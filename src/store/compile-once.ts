@@ -40,11 +40,15 @@ export function compileOnce<Given extends Values, Row>(
   };
 }
 
-/** The same for a query about a list of texts, which is put together once for each length of list. Not for lists without a bound. */
+/** Longer lists are rare, and each length would be kept for good. */
+const LONGEST_LIST = 32;
+
+/** The same for a query about a list of texts, which is put together once for each length of list, up to a bound. */
 export function compileOnceForList<Row>(build: (db: Queries, texts: readonly string[]) => Query<Row>) {
   const byLength = new Map<number, (db: Queries, ...texts: string[]) => Promise<QueryResult<Row>>>();
 
   return function ask(db: Queries, texts: readonly string[]): Promise<QueryResult<Row>> {
+    if (texts.length > LONGEST_LIST) return db.executeQuery<Row>({ ...build(db, texts).compile() });
     const samples = texts.map((_text, index) => `text ${index}`);
     const known = byLength.get(texts.length) ?? compileOnce((one, ...given: string[]) => build(one, given), samples);
     byLength.set(texts.length, known);

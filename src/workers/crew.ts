@@ -107,7 +107,8 @@ export function createCrew(deps: CrewDeps): Crew {
 
   function end(member: Member, ending: Ending, failures: number): void {
     const { number, process } = member;
-    if (members.get(member) === false) failedStarts += 1;
+    const wasReady = members.get(member) === true;
+    failedStarts = wasReady ? 0 : failedStarts + 1;
     members.delete(member);
     left(member);
     const isWell = ending.code === 0;
@@ -122,7 +123,8 @@ export function createCrew(deps: CrewDeps): Crew {
       return;
     }
     if (isWell) log.info(line);
-    if (![...members.values()].includes(true) && failedStarts >= size) fail(new WorkerFailed(number, ending));
+    if (!wasReady && ![...members.values()].includes(true) && failedStarts >= size)
+      fail(new WorkerFailed(number, ending));
     else replace(number, isWell ? 0 : failures);
   }
 
@@ -153,8 +155,8 @@ export function createCrew(deps: CrewDeps): Crew {
       phase = "stopping";
       for (const timer of waits) clearTimeout(timer);
       waits.clear();
-      const left = [...members.keys()];
-      for (const { process } of left) process.tell({ kind: "stop" });
+      const stopping = [...members.keys()];
+      for (const { process } of stopping) process.tell({ kind: "stop" });
       const timer = setTimeout(
         () => {
           log.error({ event: "workers_cut_off" }, "workers did not stop in time");
@@ -162,7 +164,7 @@ export function createCrew(deps: CrewDeps): Crew {
         },
         shutdownDelayMs + LIMITS.shutdownMs + STOP_MARGIN_MS,
       );
-      await Promise.all(left.map(({ process }) => process.ended));
+      await Promise.all(stopping.map(({ process }) => process.ended));
       clearTimeout(timer);
       return allWell;
     },

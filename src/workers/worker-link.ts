@@ -88,7 +88,8 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
   }
 
   async function tellFigures(id: number): Promise<void> {
-    tell({ kind: "figures", id, figures: await readFigures() });
+    // Figures that cannot be read are no reason to end; those of the others are told.
+    tell({ kind: "figures", id, figures: await readFigures().catch(() => []) });
   }
 
   function readAll(): Promise<string> {

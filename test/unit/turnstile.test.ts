@@ -120,3 +120,22 @@ test("where turns rest, as much time passes before the next as one took", async 
     await pause(60);
   }
 });
+
+test("those who came long ago make no rest longer, and none is long: a crowd after a quiet hour waits for a moment", async () => {
+  let now = 0;
+  const begun: number[] = [];
+  const take = createTurnstile<string, number>({
+    perTurn: 2,
+    restingBy: () => now,
+    next: "oldest",
+    begin: (item) => void begun.push(item),
+    isOver: () => false,
+  });
+  take("a", 0);
+  now = 3_600_000;
+  for (const item of [1, 2, 3]) take("a", item);
+  // As if the machine had stood still.
+  now += 3_600_000;
+  await pause(300);
+  expect(begun).toEqual(upTo(4));
+});

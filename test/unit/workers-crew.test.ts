@@ -187,6 +187,23 @@ describe("Workers", () => {
     expect(puppet(-1).number).toBe(1);
   });
 
+  it("are not given up when the last one ends well while another cannot be had", async () => {
+    await serve();
+    let isLost = false;
+    crew.lost.catch(() => {
+      isLost = true;
+    });
+    await puppet(0).end({ code: 1 });
+    for (let times = 0; times < 2; times += 1) {
+      await pass(30_001);
+      await puppet(-1).end({ code: 1 });
+    }
+    await puppet(1).end({ code: 0 });
+    await pass(1);
+    expect(isLost).toBe(false);
+    expect(puppet(-1).number).toBe(2);
+  });
+
   it("are all told to stop, and not replaced as they end", async () => {
     await serve();
     const stopped = crew.stop();

@@ -98,7 +98,6 @@ test.each(CUT_OFF)("whoever sends %s is cut off, again and again", async (_what,
     return sent;
   });
   expect(Math.max(...outcome)).toBeLessThan(FLOOD_BYTES);
-  // Three floods are soon over: too soon to tell more than that nobody starved.
   expect(slowedBy).toBeLessThan(ordinaryIfQuiet());
   expect(grownMegabytes).toBeLessThan(GROWN_MEGABYTES);
 });

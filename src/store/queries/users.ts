@@ -60,25 +60,8 @@ export async function takenName(
 
 /** Adds a user without roles. */
 export async function insertUser(db: Queries, user: Selectable<Schema["users"]>): Promise<void> {
-  const { id, username, email, email_verified, password_hash, state, epoch, create_time } = user;
-  await insertNewUser(db, id, username, email, email_verified, password_hash, state, epoch, create_time);
+  await db.insertInto("users").values(user).execute();
 }
-
-const NEW_USER: [string, string, string | null, number, string, UserRow["state"], number, number] = [
-  "id",
-  "username",
-  "email",
-  2,
-  "hash",
-  "active",
-  1,
-  3,
-];
-const insertNewUser = compileOnce(
-  (db, id, username, email, email_verified, password_hash, state, epoch, create_time) =>
-    db.insertInto("users").values({ id, username, email, email_verified, password_hash, state, epoch, create_time }),
-  NEW_USER,
-);
 
 /** Replaces the user's roles, which must exist. */
 export async function replaceRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
