@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createTurnstile } from "../../src/server/turnstile.ts";
 
 /** A turnstile for numbers, which tells what it began; those in `over` are never to begin. */
@@ -99,6 +99,8 @@ test("a lane of which all is over takes no share either, and is gone", async () 
 });
 
 test("where turns rest, as much time passes before the next as one took", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   let now = 0;
   const begun: number[] = [];
   const take = createTurnstile<string, number>({
@@ -112,12 +114,15 @@ test("where turns rest, as much time passes before the next as one took", async 
     isOver: () => false,
   });
   for (const item of upTo(6)) take("a", item);
-  for (const count of [2, 4, 6]) {
+  for (const [count, restMs] of [
+    [2, 20],
+    [4, 40],
+  ] as const) {
+    await nextTurn();
+    vi.advanceTimersByTime(restMs - 1);
     expect(begun).toEqual(upTo(count));
-    const { length } = begun;
-    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
-    expect(begun).toHaveLength(length);
-    await pause(60);
+    vi.advanceTimersByTime(1);
+    expect(begun).toEqual(upTo(count + 2));
   }
 });
 
