@@ -17,6 +17,8 @@ type Call = { readonly done: Done; headers: Fields | null; trailers: Fields; rea
 
 /** What either side may send before the other has said anything, on a connection. */
 const FIRST_WINDOW = 65_535;
+/** Streams that are open at once, as many as servers are advised to allow at least (RFC 9113 section 6.5.2); others wait. */
+const MOST_OPEN = 100;
 /** What the server may send before it hears from us. */
 const WIDE_WINDOW = 2 ** 31 - 1 - FIRST_WINDOW;
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
@@ -30,11 +32,12 @@ export function openConnection(target: Target): Connection {
   const blocks = writtenFields({ ...pseudo, ...target.headers });
   const readFields = createFieldReader();
   const calls = new Map<number, Call>();
-  /** Requests that wait for room in the server's window. */
+  /** Requests that wait for room in the server's window, or for the end of others. */
   const held: { readonly request: Buffer; readonly size: number }[] = [];
   let outgoing: Buffer[] = [];
   let nextStream = 1;
   let room = FIRST_WINDOW;
+  let open = 0;
   let received = 0;
 
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
@@ -66,8 +69,9 @@ export function openConnection(target: Target): Connection {
   }
 
   function release(): void {
-    for (let next = held[0]; next !== undefined && next.size <= room; next = held[0]) {
+    for (let next = held[0]; next !== undefined && next.size <= room && open < MOST_OPEN; next = held[0]) {
       held.shift();
+      open += 1;
       room -= next.size;
       send(next.request);
     }
@@ -116,6 +120,8 @@ export function openConnection(target: Target): Connection {
     const call = calls.get(stream);
     if (call === undefined) return;
     calls.delete(stream);
+    open -= 1;
+    release();
     call.done(failure ?? answerOf(call));
   }
 
