@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { downloadGoModules } from "./go.ts";
-import { findProgram } from "./programs.ts";
+import { findProgram, run } from "./programs.ts";
 import { preparePython } from "./python.ts";
 import { ROOT } from "./workshop.ts";
 
@@ -27,6 +27,18 @@ export function chromium(): string | null {
 
 const ALWAYS = async () => null;
 const needs = (name: string, find: () => string | null) => async () => (find() === null ? `${name} is not here` : null);
+
+/** The least Caddy that knows every option of the example. */
+const CADDY = { major: 2, minor: 7 };
+
+async function needsCaddy(): Promise<string | null> {
+  const caddy = findProgram("caddy");
+  if (caddy === null) return "caddy is not here";
+  const said = (await run(caddy, ["version"])).stdout;
+  const [major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(said)?.slice(1).map(Number) ?? [];
+  const isOld = major < CADDY.major || (major === CADDY.major && minor < CADDY.minor);
+  return isOld ? `what is here is Caddy ${said.trim()}, older than ${CADDY.major}.${CADDY.minor}` : null;
+}
 
 /** Every client that is tried. */
 export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
@@ -53,7 +65,7 @@ export const FOREIGN_CLIENTS: readonly ForeignClient[] = [
   {
     name: "Caddy: forward_auth",
     file: "forward-auth-caddy.test.ts",
-    obstacle: needs("caddy", () => findProgram("caddy")),
+    obstacle: needsCaddy,
   },
 ];
 
