@@ -2,14 +2,16 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
 import { DenialReason } from "../../gen/sallyport/auth/v1/decision_pb.ts";
+import { startDatabaseProxy } from "../../test/support/database-proxy.ts";
 import { type Asker, createAsker } from "../world/asker.ts";
 import { PASSWORD } from "../world/data-folder.ts";
-import { startHushProxy } from "../world/hush-proxy.ts";
 import { startInstances, withDatabases } from "../world/postgres.ts";
 import type { World } from "../world/world.ts";
 import type { Finding } from "./finding.ts";
 
 const INSTANCES = 3;
+/** How an instance begins to listen for hints. */
+const LISTEN = "listen sallyport_log";
 /** Of one user; more than a hundred would end each other. */
 const SESSIONS_EACH = 20;
 /** Who logs in at once on each instance; fewer than wait for a hash at most. */
@@ -66,13 +68,14 @@ export async function findInstances(world: World): Promise<Finding[]> {
 }
 
 async function measure(world: World, manner: Manner, url: string): Promise<Reach> {
-  const proxy = manner.hasHints ? null : await startHushProxy(url);
+  const proxy = manner.hasHints ? null : await startDatabaseProxy(url);
+  proxy?.forbid(LISTEN);
   const instances = await startInstances(world, proxy?.url ?? url, INSTANCES);
   const askers = instances.map(createAsker);
   try {
     const sessions = await logIn(askers, manner.logouts);
     const delays = await logOutAll(askers, sessions, manner);
-    if (proxy !== null && proxy.cuts() < INSTANCES) throw new Error("somebody heard hints");
+    if (proxy !== null && proxy.forbidden() < INSTANCES) throw new Error("somebody heard hints");
     return reachOf(delays);
   } finally {
     for (const asker of askers) asker.close();

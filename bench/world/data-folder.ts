@@ -7,15 +7,14 @@ import type { webcrypto } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { readConfig } from "../../src/config.ts";
-import { type Core, openCore } from "../../src/core.ts";
+import type { Core } from "../../src/core.ts";
 import { databaseFile } from "../../src/database.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import { systemRandom } from "../../src/lib/random.ts";
-import { createLog } from "../../src/log.ts";
 import { listKeys } from "../../src/store/queries/keys.ts";
 import { loadMasterKeys } from "../../src/tokens/master-key.ts";
+import { endless } from "../../test/support/patience.ts";
 import { copyRows } from "./copy-rows.ts";
+import { withCore } from "./with-core.ts";
 
 /** How full the folder is to be. */
 export type Contents = { readonly users: number; readonly revoked: number };
@@ -50,22 +49,17 @@ export async function makeDataFolder(workshop: string, name: string, contents: C
   const dataDir = join(workshop, name);
   mkdirSync(dataDir);
   const settings = { SALLYPORT_DATA_DIR: dataDir, SALLYPORT_PORT: "0" };
-  const config = readConfig(settings);
-  const log = createLog({ level: "silent" });
-  const core = await openCore({ config, log, clock: systemClock, random: systemRandom });
-  const file = databaseFile(config);
-  try {
+  return withCore(settings, async (core, config) => {
+    const file = databaseFile(config);
     await core.claimDatabase();
     const user = await core.createUser({ username: "bench0", password: PASSWORD, email: "", roles: ["user"] });
     const login = { identifier: user.username, password: PASSWORD, audiences: [], deviceName: "" };
-    const session = await core.login(login, { signal: new AbortController().signal, timeoutMs: () => undefined });
+    const session = await core.login(login, endless);
     const keys = await readKeys(core, dataDir);
     const users = addUsers(file, user, contents.users);
     revokeSessions(file, contents.revoked);
     return { settings, file, keys, session, users };
-  } finally {
-    await core.close();
-  }
+  });
 }
 
 async function readKeys(core: Core, dataDir: string): Promise<DataFolder["keys"]> {

@@ -1,13 +1,10 @@
 /** Refreshes and signups by our own code in this process, with the statements that each asked for. */
 import { sql } from "kysely";
-import { readConfig } from "../../src/config.ts";
-import { type Core, openCore } from "../../src/core.ts";
-import { systemClock } from "../../src/lib/clock.ts";
-import { systemRandom } from "../../src/lib/random.ts";
-import { createLog } from "../../src/log.ts";
+import type { Core } from "../../src/core.ts";
 import { endless } from "../../test/support/patience.ts";
 import { PASSWORD } from "./data-folder.ts";
 import { recordStatements, type Statement } from "./recorded-statements.ts";
+import { withCore } from "./with-core.ts";
 
 /** Connections of an instance, as it is set. */
 export const CONNECTIONS = 10;
@@ -63,21 +60,6 @@ export function recordWrites(settings: Settings, first: readonly string[], round
       signups: { names, statements: statements.signups },
     };
   });
-}
-
-async function withCore<T>(settings: Settings, work: (core: Core) => Promise<T>): Promise<T> {
-  const config = readConfig(settings);
-  const core = await openCore({
-    config,
-    log: createLog({ level: "silent" }),
-    clock: systemClock,
-    random: systemRandom,
-  });
-  try {
-    return await work(core);
-  } finally {
-    await core.close();
-  }
 }
 
 async function noted<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly statements: Statement[] }> {

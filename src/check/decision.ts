@@ -1,16 +1,20 @@
 /** What a check answers. Denied is an answer; nothing here throws. */
 
+/** Every reason to refuse a bearer. */
+export const DENIAL_REASONS = [
+  "TOKEN_MISSING",
+  "TOKEN_INVALID",
+  "TOKEN_EXPIRED",
+  "SESSION_REVOKED",
+  "PRIVILEGES_CHANGED",
+  "AUDIENCE_MISMATCH",
+  "ROLE_MISSING",
+  "PERMISSION_MISSING",
+  "AUTHENTICATION_TOO_OLD",
+] as const;
+
 /** Why a bearer is refused; the proto enum `DenialReason` without its prefix. */
-export type DenialReason =
-  | "TOKEN_MISSING"
-  | "TOKEN_INVALID"
-  | "TOKEN_EXPIRED"
-  | "SESSION_REVOKED"
-  | "PRIVILEGES_CHANGED"
-  | "AUDIENCE_MISMATCH"
-  | "ROLE_MISSING"
-  | "PERMISSION_MISSING"
-  | "AUTHENTICATION_TOO_OLD";
+export type DenialReason = (typeof DENIAL_REASONS)[number];
 
 /** What the bearer's client should do about a refusal; the proto enum `NextStep`. */
 export type NextStep = "NONE" | "REFRESH" | "LOG_IN" | "STEP_UP";

@@ -137,11 +137,11 @@ function emptyParts(): readonly Part[] {
   return Array.from({ length: PARTS }, () => ({ places: new Uint32Array(FIRST_PLACES * ENTRY_WORDS), taken: 0 }));
 }
 
-/** The last word is random in a UUIDv7: its upper bits choose the part, the lower ones the place. */
 function lastOf(words: Uint32Array, at: number): number {
   return words[at + ID_WORDS - 1] ?? 0;
 }
 
+/** The last word is random in a UUIDv7: its upper bits choose the part, the lower ones the place. */
 function partOf(parts: readonly Part[], words: Uint32Array, at: number): Part {
   return partAt(parts, segmentOf(lastOf(words, at)));
 }

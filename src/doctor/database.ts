@@ -7,7 +7,8 @@ import type { Random } from "../lib/random.ts";
 import { adviceOn, explainSeal } from "../store/seal.ts";
 import { type FileReport, hasHotJournal, type LibraryReport } from "../store/sqlite/inspect-file.ts";
 import { isSqliteError } from "../store/sqlite/outage.ts";
-import { explainFault, UnusableDatabase } from "../store/sqlite/unusable.ts";
+import { explainFault } from "../store/sqlite/unusable.ts";
+import { UnusableDatabase } from "../store/unusable-database.ts";
 import { loadMasterKeys, MasterKeyError, refuseLostDatabase } from "../tokens/master-key.ts";
 import { type Finding, fine, wrong, wrongAsToldAtStart } from "./finding.ts";
 

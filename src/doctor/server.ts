@@ -1,10 +1,8 @@
 /** Examines the database on PostgreSQL: whether it can be reached and trusted, and is of this version. */
+import { TOLERANCE_MS } from "../lib/clock.ts";
 import type { ServerReport } from "../store/postgres/inspect-server.ts";
-import { UnusableDatabase } from "../store/sqlite/unusable.ts";
+import { UnusableDatabase } from "../store/unusable-database.ts";
 import { type Finding, fine, wrong, wrongAsToldAtStart } from "./finding.ts";
-
-/** What the clocks may be apart before an instance is not ready, in milliseconds. */
-const TOLERANCE_MS = 5_000;
 
 /** Why the server cannot be looked at, and what to do. */
 export function examineServerFault(error: unknown): Finding {

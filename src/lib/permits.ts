@@ -25,38 +25,46 @@ export type Permits = {
   readonly refused: () => number;
 };
 
-/** A semaphore of `permits` permits with a first-in, first-out queue of `queue` places. */
-export function createPermits({ permits, queue }: { permits: number; queue: number }): Permits {
+/** {@link Permits} that somebody else grants, one by one. */
+export type GrantedPermits = Permits & {
+  /** One was granted. */
+  readonly granted: () => void;
+};
+
+type Grants = {
+  /** Pieces of work that may run or wait at once; more are refused. */
+  readonly places: number;
+  /** Asks for a permit, which is granted now or later. */
+  readonly want: () => void;
+  /** Gives one back. */
+  readonly free: () => void;
+};
+
+/** Permits that are asked for and given back by `want` and `free`, and used in the order of the calls. */
+export function createGrantedPermits({ places, want, free }: Grants): GrantedPermits {
   /** A set keeps the order of arrival, and lets anyone leave from the middle. */
   const waiters = new Set<() => void>();
   let running = 0;
   let refused = 0;
-
-  /** Passes the permit straight on, so that nobody who comes later can take it first. */
-  function release(): void {
-    running -= 1;
-    const [next] = waiters;
-    if (next === undefined) return;
-    waiters.delete(next);
-    next();
-  }
 
   async function occupy<T>(work: () => Promise<T>): Promise<T> {
     running += 1;
     try {
       return await work();
     } finally {
-      release();
+      running -= 1;
+      free();
     }
   }
 
   function run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      if (running >= permits && waiters.size >= queue) {
+      if (running + waiters.size >= places) {
         refused += 1;
         return reject(new PermitsExhausted());
       }
+      // What was asked for on behalf of somebody who has left goes to the next one.
       const abandon = () => {
         waiters.delete(begin);
         reject(signal?.reason);
@@ -66,10 +74,39 @@ export function createPermits({ permits, queue }: { permits: number; queue: numb
         occupy(work).then(resolve, reject).finally(forget);
       };
       signal?.addEventListener("abort", abandon, { once: true });
-      if (running < permits) begin();
-      else waiters.add(begin);
+      waiters.add(begin);
+      want();
     });
   }
 
-  return { run, running: () => running, waiting: () => waiters.size, refused: () => refused };
+  function granted(): void {
+    const [next = free] = waiters;
+    waiters.delete(next);
+    next();
+  }
+
+  return { run, granted, running: () => running, waiting: () => waiters.size, refused: () => refused };
+}
+
+/** A semaphore of `permits` permits with a first-in, first-out queue of `queue` places. */
+export function createPermits({ permits, queue }: { permits: number; queue: number }): Permits {
+  let taken = 0;
+
+  function grant(): void {
+    taken += 1;
+    all.granted();
+  }
+
+  const all = createGrantedPermits({
+    places: permits + queue,
+    want() {
+      if (taken < permits) grant();
+    },
+    // Passed straight on, so that nobody who comes later can take it first.
+    free() {
+      taken -= 1;
+      if (all.waiting() > 0) grant();
+    },
+  });
+  return all;
 }

@@ -21,12 +21,12 @@ export function createCommit(deps: {
   return async function commit(work, patience) {
     const result = await deps.store.write(work, evenIfGone(patience));
     // Whatever memory holds: its revision may count in a log that was replaced a moment ago.
-    if (result.revision !== null) await deps.follower.catchUp().catch(unknown);
+    if (result.revision !== null) await deps.follower.catchUp().catch(notFollowed);
     return result;
   };
 }
 
 /** What was written is kept, and nobody here knows it yet. */
-function unknown(cause: unknown): never {
+function notFollowed(cause: unknown): never {
   throw cause instanceof Refusal ? cause : new Refusal("UNAVAILABLE", { cause });
 }

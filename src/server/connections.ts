@@ -1,7 +1,7 @@
 /** Every open connection, whom it comes from, and what is being answered on it. */
 import type { Http2Session } from "node:http2";
 import { isIPv6, type Socket } from "node:net";
-import { createRing, type Ring } from "../lib/ring.ts";
+import { createLinkedList, type LinkedList } from "../lib/linked-list.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { WireRequest } from "./wire.ts";
 
@@ -14,7 +14,7 @@ export type Connection = {
   /** True once it is to end with what is being answered on it. */
   isEnding: boolean;
   /** Requests whose answers are not out yet. */
-  readonly open: Ring<OpenRequest>;
+  readonly open: LinkedList<OpenRequest>;
 };
 
 /** A request whose answer is not out yet. */
@@ -68,7 +68,7 @@ export function createConnections(): Connections {
 
   return {
     add(socket, certificate = null) {
-      const connection: Connection = { peer: peerOf(socket), certificate, isEnding: false, open: createRing() };
+      const connection: Connection = { peer: peerOf(socket), certificate, isEnding: false, open: createLinkedList() };
       sockets.set(socket, connection);
       socket.once("close", () => {
         sockets.delete(socket);

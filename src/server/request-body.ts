@@ -1,6 +1,7 @@
 /** The body of a request, as far as anybody wants it. */
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { unlessAborted } from "../lib/unless-aborted.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { WireRequest, WireResponse } from "./wire.ts";
 
@@ -17,7 +18,7 @@ export async function* readBody(source: BodySource, signal: AbortSignal): AsyncG
   const chunks = source.iterator({ destroyOnReturn: false });
   try {
     for (;;) {
-      const next = await unlessAborted(chunks.next(), signal);
+      const next = await unlessAborted(chunks.next().catch(failGone), signal);
       if (next.done) break;
       yield next.value;
     }
@@ -33,20 +34,9 @@ export function isCutOff(source: BodySource): boolean {
   return "stream" in source ? source.stream.aborted : source.aborted;
 }
 
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    const settle = (act: () => void) => {
-      signal.removeEventListener("abort", abort);
-      act();
-    };
-    work.then(
-      (value) => settle(() => resolve(value)),
-      () => settle(() => reject(gone())),
-    );
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-  });
+/** However it broke: what Node says of it is about the connection. */
+function failGone(): never {
+  throw gone();
 }
 
 function gone(): ConnectError {

@@ -1,6 +1,6 @@
 /**
- * Queries that are asked at every refresh, login or signup. To put one together takes Kysely several
- * times as long as SQLite to answer it, so that is done once.
+ * Queries that are asked at every refresh, login or signup. To put one together takes
+ * Kysely several times as long as SQLite to answer it, so that is done once.
  */
 import type { Compilable, CompiledQuery, QueryResult } from "kysely";
 import type { Queries } from "./store.ts";

@@ -76,8 +76,8 @@ export function parseSeal(text: string | null): Seal | null {
 
 /** Reads that are refused with UNAVAILABLE once the database is sealed: what they told would be of the past. */
 export function unlessSealed(read: Store["read"], isSealed: () => boolean): Store["read"] {
-  return async function readUnlessSealed(work) {
+  return async function readUnlessSealed(work, patience) {
     if (isSealed()) throw new Refusal("UNAVAILABLE", { cause: new Error(SEALED) });
-    return read(work);
+    return read(work, patience);
   };
 }

@@ -1,7 +1,7 @@
 import type { Registry } from "prom-client";
 import type { AuditKind } from "../audit/audit.ts";
 import type { Checker } from "../check/checker.ts";
-import type { Decision, DenialReason } from "../check/decision.ts";
+import { DENIAL_REASONS, type Decision } from "../check/decision.ts";
 import { createTallies, type Tally } from "./tally.ts";
 
 /** Counts what happened. */
@@ -10,19 +10,6 @@ export type EventCounters = {
   readonly noteDecision: (decision: Decision) => void;
   /** An event that is on record. */
   readonly noteEvent: (kind: AuditKind) => void;
-};
-
-/** Exhaustive by its type, so that a new reason is counted from the day it exists. */
-const REASONS: Readonly<Record<DenialReason, true>> = {
-  TOKEN_MISSING: true,
-  TOKEN_INVALID: true,
-  TOKEN_EXPIRED: true,
-  SESSION_REVOKED: true,
-  PRIVILEGES_CHANGED: true,
-  AUDIENCE_MISMATCH: true,
-  ROLE_MISSING: true,
-  PERMISSION_MISSING: true,
-  AUTHENTICATION_TOO_OLD: true,
 };
 
 /** Cases of a refresh by the name under which they are on record. */
@@ -54,7 +41,7 @@ export function createEventCounters(registry: Registry): EventCounters {
 
   const granted = decision({ decision: "granted", reason: "" }, true);
   const denied = new Map<string, Tally>();
-  for (const reason of Object.keys(REASONS)) denied.set(reason, decision({ decision: "denied", reason }, true));
+  for (const reason of DENIAL_REASONS) denied.set(reason, decision({ decision: "denied", reason }, true));
   const events = new Map<string, Tally>([["login", sessions({}, true)]]);
   for (const [kind, name] of Object.entries(REFRESH_CASES)) events.set(kind, refresh({ case: name }, true));
 

@@ -1,11 +1,11 @@
 /** What ties a worker to its supervisor: connections, permits for hashes, figures, and the order to stop. */
 import { Socket } from "node:net";
+import { createGrantedPermits, type Permits } from "../lib/permits.ts";
 import type { Intake } from "../server/intake.ts";
 import type { Figures } from "../telemetry/joined-figures.ts";
 import type { Exposition } from "../telemetry/metrics.ts";
 import { createHandedConnections } from "./handed-connections.ts";
 import { readToWorker, type ToSupervisor, type ToWorker } from "./messages.ts";
-import { createSharedPermits, type SharedPermits } from "./shared-permits.ts";
 
 /** The channel of a process that was forked. */
 export type Channel = Pick<NodeJS.Process, "send" | "on" | "disconnect" | "connected">;
@@ -15,7 +15,7 @@ export type WorkerLink = {
   /** Resolves when the database may be opened; `isFirst`: by this one before all others. */
   readonly mayOpen: Promise<{ readonly isFirst: boolean }>;
   readonly intake: Intake;
-  readonly hashPermits: SharedPermits;
+  readonly hashPermits: Permits;
   /** The metrics of all workers together. */
   readonly allFigures: Pick<Exposition, "read">;
   /** Has this worker's own figures told, whenever they are asked for. */
@@ -54,7 +54,7 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
   }
 
   const connections = createHandedConnections(port, tell);
-  const permits = createSharedPermits({
+  const permits = createGrantedPermits({
     places: hashPlaces,
     want: () => tell({ kind: "want_permit" }),
     free: () => tell({ kind: "free_permit" }),

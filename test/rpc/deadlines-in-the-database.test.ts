@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startApp, type TestApp } from "../support/app.ts";
 import { createJudge } from "../support/decisions.ts";
 import { METHODS } from "../support/methods.ts";
+import { waitingFor } from "../support/patience.ts";
 import { logIn, type Person, passwordOf, signUp, welcome, welcomeAdmin } from "../support/people.ts";
 import { refusalOf, takeApart } from "../support/refusals.ts";
 
@@ -106,6 +107,17 @@ describe("A change that waits for the database until its deadline", () => {
       ["AccountService.RevokeSession", "SESSION_REVOKED"],
       ["AdminService.DeleteRole", "ROLE_IN_USE"],
     ]);
+  });
+
+  it("holds for what is only read, too: nothing is begun for whoever has no time left", async () => {
+    let begun = 0;
+    const read = app.beside(({ store }) =>
+      store.read(async () => {
+        begun += 1;
+      }, waitingFor(0)),
+    );
+    await expect(read).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    expect(begun).toBe(0);
   });
 
   it("is made though its client goes away, if its turn comes in time: what a page sends as it closes may be a logout", async () => {

@@ -15,6 +15,10 @@ export type DatabaseProxy = {
   readonly resume: () => void;
   /** Breaks the connection in place of the next answer to a statement that holds this text. */
   readonly loseAnswerTo: (statement: string) => void;
+  /** From now on breaks every connection on which a statement holds this text, in place of handing it on. */
+  readonly forbid: (statement: string) => void;
+  /** How many connections that broke. */
+  readonly forbidden: () => number;
   readonly close: () => Promise<void>;
 };
 
@@ -23,11 +27,13 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
   const sockets = new Set<Socket>();
   let isStalled = false;
   let doomed: string | null = null;
+  let barred: string | null = null;
+  let broken = 0;
   let delayMs = 0;
 
-  const server = createServer((client) => {
+  const server = createServer({ noDelay: true }, (client) => {
     const { hostname, port } = new URL(target);
-    const upstream = connect(Number(port), hostname);
+    const upstream = connect({ host: hostname, port: Number(port), noDelay: true });
     let isSilent = isStalled;
     let isLost = false;
     const end = () => {
@@ -58,7 +64,10 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
         isLost = true;
         doomed = null;
       }
-      if (!isSilent) upstream.write(bytes);
+      if (barred !== null && bytes.includes(barred)) {
+        broken += 1;
+        end();
+      } else if (!isSilent) upstream.write(bytes);
     });
     upstream.on("data", (bytes) => {
       isSilent ||= isStalled;
@@ -85,6 +94,10 @@ export async function startDatabaseProxy(target: string): Promise<DatabaseProxy>
     loseAnswerTo(statement) {
       doomed = statement;
     },
+    forbid(statement) {
+      barred = statement;
+    },
+    forbidden: () => broken,
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();

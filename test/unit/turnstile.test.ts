@@ -98,21 +98,31 @@ test("a lane of which all is over takes no share either, and is gone", async () 
   expect(bring("a", [4])).toEqual([true]);
 });
 
-test("where turns rest, as much time passes before the next as one took", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout"] });
-  onTestFinished(() => void vi.useRealTimers());
+/** A turnstile of two a turn that rests, for things of which each takes so long. */
+function resting(eachMs: number) {
   let now = 0;
   const begun: number[] = [];
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  const begin = (item: number) => {
+    begun.push(item);
+    pass(eachMs);
+  };
   const take = createTurnstile<string, number>({
     perTurn: 2,
     restingBy: () => now,
     next: "oldest",
-    begin(item) {
-      begun.push(item);
-      now += 20;
-    },
+    begin,
     isOver: () => false,
   });
+  return { begun, take, pass };
+}
+
+test("where turns rest, as much time passes before the next as one took", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { begun, take } = resting(20);
   for (const item of upTo(6)) take("a", item);
   for (const [count, restMs] of [
     [2, 20],
@@ -127,20 +137,12 @@ test("where turns rest, as much time passes before the next as one took", async 
 });
 
 test("those who came long ago make no rest longer, and none is long: a crowd after a quiet hour waits for a moment", async () => {
-  let now = 0;
-  const begun: number[] = [];
-  const take = createTurnstile<string, number>({
-    perTurn: 2,
-    restingBy: () => now,
-    next: "oldest",
-    begin: (item) => void begun.push(item),
-    isOver: () => false,
-  });
+  const { begun, take, pass } = resting(0);
   take("a", 0);
-  now = 3_600_000;
+  pass(3_600_000);
   for (const item of [1, 2, 3]) take("a", item);
   // As if the machine had stood still.
-  now += 3_600_000;
+  pass(3_600_000);
   await pause(300);
   expect(begun).toEqual(upTo(4));
 });

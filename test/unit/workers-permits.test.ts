@@ -1,12 +1,11 @@
 /** Permits that workers share: never more in all than there are, and none lost with a worker. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { PermitsExhausted } from "../../src/lib/permits.ts";
+import { createGrantedPermits, type GrantedPermits, PermitsExhausted } from "../../src/lib/permits.ts";
 import { hashPlacesOf } from "../../src/passwords/password-hasher.ts";
 import { createPermitBroker, type PermitBroker } from "../../src/workers/permit-broker.ts";
-import { createSharedPermits, type SharedPermits } from "../../src/workers/shared-permits.ts";
 
 /** A worker with so many places, tied to the broker without a process in between. */
-type Worker = { readonly permits: SharedPermits };
+type Worker = { readonly permits: GrantedPermits };
 
 let broker: PermitBroker<Worker>;
 beforeEach(() => {
@@ -15,7 +14,7 @@ beforeEach(() => {
 
 function join(places = 10): Worker {
   const worker: Worker = {
-    permits: createSharedPermits({ places, want: () => broker.want(worker), free: () => broker.free(worker) }),
+    permits: createGrantedPermits({ places, want: () => broker.want(worker), free: () => broker.free(worker) }),
   };
   return worker;
 }

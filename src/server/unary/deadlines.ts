@@ -3,7 +3,7 @@
  * deadline, and a timer of its own for each would be set for nothing.
  */
 
-import { createRing, type Place } from "../../lib/ring.ts";
+import { createLinkedList, type Place } from "../../lib/linked-list.ts";
 
 /** A call that has a deadline. */
 export type Due = { readonly endsAt: number; readonly expire: () => void };
@@ -18,7 +18,7 @@ export type Deadlines = {
 
 /** Deadlines of nobody. */
 export function createDeadlines(): Deadlines {
-  const open = createRing<Due>();
+  const open = createLinkedList<Due>();
   let timer: NodeJS.Timeout | null = null;
   let wakesAt = Number.POSITIVE_INFINITY;
 

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
-import { UnusableDatabase } from "../sqlite/unusable.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
 
 /** Where the database is, and as whom. */
 export type Address = {

@@ -1,8 +1,8 @@
 /** Keeps everybody else from changing a schema while it is copied from, or from looking at one that is being filled. */
 import type { Client } from "pg";
 import { DEFINITIONS } from "../queries/locks.ts";
-import { UnusableDatabase } from "../sqlite/unusable.ts";
 import { TABLES } from "../tables.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
 import { type PostgresFault, toFault } from "./fault.ts";
 
 /** How often to begin again if two wait for each other. */

@@ -2,7 +2,7 @@
 import { Client, type ClientBase } from "pg";
 import { MIGRATION_NAMES, migrate } from "../migrate.ts";
 import { refuseSealed } from "../seal.ts";
-import { UnusableDatabase } from "../sqlite/unusable.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
 import type { Address } from "./address.ts";
 import { clientConfig, makeTrustworthy, TIMEOUTS } from "./client.ts";
 import { openSession } from "./dialect.ts";

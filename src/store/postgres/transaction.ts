@@ -6,8 +6,7 @@
  * lock sees what it waited for: queries lock what they read in order to change it.
  *
  * Somebody who waits less long than the connection's time-outs shortens them for the transaction, and no statement is
- * begun after the deadline. Only whoever has not begun is stopped by a client that goes away: one that sends a logout
- * and closes the page wants it.
+ * begun after the deadline. A client that goes away stops nothing that has begun.
  */
 import type { ClientBase, QueryResult } from "pg";
 import { Refusal } from "../../errors.ts";

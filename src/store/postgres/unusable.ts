@@ -1,5 +1,5 @@
 import { Refusal } from "../../errors.ts";
-import { UnusableDatabase } from "../sqlite/unusable.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
 import { type PostgresFault, toFault } from "./fault.ts";
 
 /** What to say of a server that cannot be had; any other error as it is. */

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { UnusableDatabase } from "../unusable-database.ts";
 import { makeDatabaseFile } from "./database-file.ts";
 import { isSqliteError } from "./outage.ts";
-import { explainFault, UnusableDatabase } from "./unusable.ts";
+import { explainFault } from "./unusable.ts";
 
 /** The oldest library without the WAL-reset bug, which could lose a commit. */
 const OLDEST = [3, 51, 3] as const;

@@ -2,7 +2,8 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileFault } from "../../lib/file-fault.ts";
-import { explainFault, UnusableDatabase } from "./unusable.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
+import { explainFault } from "./unusable.ts";
 
 /**
  * Makes the file, empty, and its folder, unless they are there. The folder above

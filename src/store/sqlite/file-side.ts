@@ -6,12 +6,13 @@ import type { Clock } from "../../lib/clock.ts";
 import { type CopySide, refuseRows, rowsOf } from "../copy-side.ts";
 import { migrate, refuseOtherVersion } from "../migrate.ts";
 import type { TableLayout } from "../tables.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { queriesOn } from "./dialect.ts";
 import { migrationsOf, tablesOf } from "./file-schema.ts";
 import { refuseDamage } from "./inspect-file.ts";
 import { sealFile, unsealFile } from "./seal-file.ts";
-import { explainFault, UnusableDatabase } from "./unusable.ts";
+import { explainFault } from "./unusable.ts";
 
 /** Pages that are kept in memory while a file is filled, in KiB. */
 const CACHE_KIB = 65_536;

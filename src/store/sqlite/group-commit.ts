@@ -1,8 +1,8 @@
 /**
  * Many writes, one transaction: what is asked for in one turn of the event loop
  * shares one commit and its fsync. Each write has a savepoint of its own, so one
- * that throws undoes itself alone, and one that nobody waits for any more is not run. Nobody is answered before the commit is on
- * disk; a commit that fails, fails for all.
+ * that throws undoes itself alone, and one that nobody waits for any more is not run.
+ * Nobody is answered before the commit is on disk; a commit that fails, fails for all.
  */
 import { Refusal } from "../../errors.ts";
 import { isOver, type Patience } from "../../lib/patience.ts";

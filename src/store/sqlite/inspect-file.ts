@@ -2,9 +2,10 @@ import { accessSync, constants, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { MIGRATION_NAMES } from "../migrate.ts";
 import { parseSeal, type Seal } from "../seal.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
 import { APPLICATION_ID, libraryVersion } from "./connection.ts";
 import { isSqliteError } from "./outage.ts";
-import { explainFault, UnusableDatabase } from "./unusable.ts";
+import { explainFault } from "./unusable.ts";
 
 /** The version of the SQLite library, and whether it is too old to be trusted. */
 export type LibraryReport = ReturnType<typeof libraryVersion>;

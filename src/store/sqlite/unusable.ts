@@ -1,10 +1,6 @@
 import { fileFault } from "../../lib/file-fault.ts";
+import { UnusableDatabase } from "../unusable-database.ts";
 import { isSqliteError } from "./outage.ts";
-
-/** A file that cannot serve as the database; the message says why and what to do. */
-export class UnusableDatabase extends Error {
-  override readonly name = "UnusableDatabase";
-}
 
 /** What to say of a file that SQLite, or the system, cannot work with; any other error as it is. */
 export function explainFault(error: unknown, file: string): unknown {

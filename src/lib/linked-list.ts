@@ -1,16 +1,16 @@
 /**
- * Things that are there for a moment, thousands a second, and can be gone through.
+ * A doubly linked list, for things that are there for a moment, thousands a second, and can be gone through.
  *
  * A `Set` is made for what stays. For what comes and goes it takes a new table again and again; the old tables lead to
  * the new ones, and once one of them is old, a young collection takes all that any of them held for alive. Here whoever
  * has gone leads to nobody.
  */
 
-/** The place of an item in a {@link Ring}. */
+/** The place of an item in a {@link LinkedList}. */
 export type Place<T> = { readonly item: T; before: Place<T> | null; after: Place<T> | null };
 
 /** Items in the order in which they were added. */
-export type Ring<T> = {
+export type LinkedList<T> = {
   /** How many there are. */
   readonly size: () => number;
   /** Adds an item; its place, by which it is taken out again. */
@@ -21,8 +21,8 @@ export type Ring<T> = {
   readonly each: (callback: (item: T, place: Place<T>) => void) => void;
 };
 
-/** A ring of nothing. */
-export function createRing<T>(): Ring<T> {
+/** A list of nothing. */
+export function createLinkedList<T>(): LinkedList<T> {
   let first: Place<T> | null = null;
   let last: Place<T> | null = null;
   let size = 0;
