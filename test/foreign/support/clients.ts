@@ -34,10 +34,11 @@ const CADDY = { major: 2, minor: 7 };
 async function needsCaddy(): Promise<string | null> {
   const caddy = findProgram("caddy");
   if (caddy === null) return "caddy is not here";
-  const said = (await run(caddy, ["version"])).stdout;
-  const [major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(said)?.slice(1).map(Number) ?? [];
-  const isOld = major < CADDY.major || (major === CADDY.major && minor < CADDY.minor);
-  return isOld ? `what is here is Caddy ${said.trim()}, older than ${CADDY.major}.${CADDY.minor}` : null;
+  const said = (await run(caddy, ["version"])).stdout.trim();
+  // One that was built by hand may not know its version, and is tried.
+  const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(said) ?? [];
+  const isOld = major !== undefined && (Number(major) - CADDY.major || Number(minor) - CADDY.minor) < 0;
+  return isOld ? `what is here is Caddy ${said}, older than ${CADDY.major}.${CADDY.minor}` : null;
 }
 
 /** Every client that is tried. */
