@@ -70,6 +70,8 @@ async function send1(port: number, sending: Sending, isAtWork: () => boolean): P
     });
     socket.once("close", () => resolve({ ...NOTHING, body: Buffer.concat(received), end: "cut off" }));
   });
+  // What is written before the connection stands is lost if it is given up before it stands.
+  if (ending === "cancel") await once(socket, "connect");
   socket.write(Buffer.from(`${method} ${path} HTTP/1.1\r\n${head}\r\n`, "latin1"));
   for (const piece of pieces) {
     if (length !== null) socket.write(piece);
