@@ -17,6 +17,8 @@ export type Permits = {
    * belongs to the work, not to whoever asked for it.
    */
   readonly run: <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+  /** For whoever would rather know before the work is prepared. @throws PermitsExhausted if `run` would reject with it. */
+  readonly requireRoom: () => void;
   /** How many pieces of work run now. */
   readonly running: () => number;
   /** How many wait now. */
@@ -57,13 +59,16 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
     }
   }
 
+  function requireRoom(): void {
+    if (running + waiters.size < places) return;
+    refused += 1;
+    throw new PermitsExhausted();
+  }
+
   function run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      if (running + waiters.size >= places) {
-        refused += 1;
-        return reject(new PermitsExhausted());
-      }
+      requireRoom();
       // What was asked for on behalf of somebody who has left goes to the next one.
       const abandon = () => {
         waiters.delete(begin);
@@ -85,7 +90,7 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
     next();
   }
 
-  return { run, granted, running: () => running, waiting: () => waiters.size, refused: () => refused };
+  return { run, requireRoom, granted, running: () => running, waiting: () => waiters.size, refused: () => refused };
 }
 
 /** A semaphore of `permits` permits with a first-in, first-out queue of `queue` places. */

@@ -62,6 +62,8 @@ export function createLogin(deps: LoginDeps): Login {
 
   return async function login({ identifier, password, audiences, deviceName }, patience) {
     const session = { audiences: deps.audiences.forLogin(audiences), deviceName };
+    // Many come at once or none: whoever cannot be helped must cost next to nothing.
+    hasher.requireRoom();
     for (let attempt = 1; ; attempt += 1) {
       const found = await read((db) => findByIdentifier(db, identifier), patience);
       const proof = await prove(found, password, patience.signal);

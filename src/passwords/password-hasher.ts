@@ -18,6 +18,8 @@ export type Argon2Cost = { readonly memoryKiB: number; readonly passes: number; 
 export type PasswordHasher = {
   /** A PHC string for a password at the current cost, with a new salt. */
   readonly hash: (password: string, signal?: AbortSignal) => Promise<string>;
+  /** For whoever would rather be refused before the work is prepared. @throws Refusal BUSY if there is no room for more. */
+  readonly requireRoom: () => void;
   /**
    * Whether the password is the one that was hashed. `outdated`: if so, store a new
    * hash, since this one was not made with the current type, version, cost or sizes.
@@ -59,7 +61,10 @@ export function hashPlacesOf(permits: number, workers: number): number {
 }
 
 /** A hasher that makes hashes of the given cost, within the given permits. */
-export function createPasswordHasher(deps: { argon2: Argon2Cost; permits: Pick<Permits, "run"> }): PasswordHasher {
+export function createPasswordHasher(deps: {
+  argon2: Argon2Cost;
+  permits: Pick<Permits, "run" | "requireRoom">;
+}): PasswordHasher {
   const { argon2: cost, permits } = deps;
   const current: Argon2Parameters = {
     type: "argon2id",
@@ -74,8 +79,15 @@ export function createPasswordHasher(deps: { argon2: Argon2Cost; permits: Pick<P
     try {
       return await permits.run(work, signal);
     } catch (error) {
-      if (error instanceof PermitsExhausted) throw new Refusal("BUSY", { retryAfterMs: RETRY_AFTER_MS, cause: error });
-      throw error;
+      throw refusalOf(error);
+    }
+  }
+
+  function requireRoom(): void {
+    try {
+      permits.requireRoom();
+    } catch (error) {
+      throw refusalOf(error);
     }
   }
 
@@ -91,11 +103,17 @@ export function createPasswordHasher(deps: { argon2: Argon2Cost; permits: Pick<P
       const encoded = await permitted(() => argon2Hash(normalizePassword(password), argon2Options(cost)), signal);
       return inReferenceOrder(encoded);
     },
+    requireRoom,
     verify,
     verifyNobody: async (password, signal) => {
       await verify(nobody, password, signal);
     },
   };
+}
+
+/** Its reason says all: under load there are many, and each cause is a line of the log with a stack. */
+function refusalOf(error: unknown): unknown {
+  return error instanceof PermitsExhausted ? new Refusal("BUSY", { retryAfterMs: RETRY_AFTER_MS }) : error;
 }
 
 function argon2Options({ memoryKiB, passes, lanes }: Argon2Cost): HashOptions {

@@ -12,6 +12,7 @@ import type { Connections } from "./connections.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { createReadmission } from "./readmission.ts";
+import { keepStreamsInTable } from "./stream-table.ts";
 import { createTurnstile } from "./turnstile.ts";
 
 /** Speaks HTTP/2. */
@@ -89,6 +90,7 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
 
   server.on("session", (session) => {
     const socket = accepting;
+    keepStreamsInTable(session);
     sessions.set(session, null);
     session.once("localSettings", () => sessions.set(session, socket));
     session.once("close", () => sessions.delete(session));

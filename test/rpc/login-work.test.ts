@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createPermits } from "../../src/lib/permits.ts";
 import { createHashPermits, createPasswordHasher } from "../../src/passwords/password-hasher.ts";
+import type { Store } from "../../src/store/store.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { loginWith } from "../support/login-flow.ts";
 import { endless } from "../support/patience.ts";
@@ -24,7 +26,10 @@ function hashesOf(identifier: string, password: string, passes = app.config.argo
       hashes += 1;
       return work();
     }, signal);
-  const hasher = createPasswordHasher({ argon2: { ...app.config.argon2, passes }, permits: { run: counted } });
+  const hasher = createPasswordHasher({
+    argon2: { ...app.config.argon2, passes },
+    permits: { ...permits, run: counted },
+  });
   const input = { identifier, password, audiences: [], deviceName: "" };
   return app.beside(async (core) => {
     await loginWith(hasher, core, app)(input, endless).catch(() => {});
@@ -54,5 +59,23 @@ describe("The work of a login", () => {
     expect(await hashesOf("returning", passwordOf("returning"), 2)).toBe(2);
     expect((await userRow(app, userId)).password_hash).toContain("t=2");
     expect(await hashesOf("returning", passwordOf("returning"), 2)).toBe(1);
+  });
+});
+
+describe("A login that there is no room for", () => {
+  it("is refused before anything is read on its behalf", async () => {
+    const { argon2 } = app.config;
+    const hasher = createPasswordHasher({ argon2, permits: createPermits({ permits: 0, queue: 0 }) });
+    let reads = 0;
+    const read: Store["read"] = () => {
+      reads += 1;
+      throw new Error("the database was asked");
+    };
+    await app.beside(async (core) => {
+      const login = loginWith(hasher, { ...core, store: { ...core.store, read } }, app);
+      const input = { identifier: "active", password: passwordOf("active"), audiences: [], deviceName: "" };
+      await expect(login(input, endless)).rejects.toMatchObject({ reason: "BUSY", retryAfterMs: 1000 });
+    });
+    expect(reads).toBe(0);
   });
 });

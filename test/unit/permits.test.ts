@@ -81,6 +81,20 @@ describe("a full queue", () => {
     expect(refused.started()).toBe(false);
   });
 
+  it("can be asked about beforehand, and counts whom it refuses then", async () => {
+    const permits = createPermits({ permits: 1, queue: 1 });
+    const [running, waiting] = [workToEnd(), workToEnd()];
+    const outcomes = [permits.run(running.work)];
+    permits.requireRoom();
+    outcomes.push(permits.run(waiting.work));
+    expect(() => permits.requireRoom()).toThrow(PermitsExhausted);
+    expect([permits.running(), permits.waiting(), permits.refused()]).toEqual([1, 1, 1]);
+    for (const { end } of [running, waiting]) end("x");
+    await Promise.all(outcomes);
+    permits.requireRoom();
+    expect(permits.refused()).toBe(1);
+  });
+
   it("of no places refuses whoever would have to wait", async () => {
     const permits = createPermits({ permits: 1, queue: 0 });
     const running = workToEnd();
