@@ -89,7 +89,7 @@ export async function createApp({ worker, ...deps }: AppDeps): Promise<App> {
   const readiness = createReadiness({
     readNewestTime: () => core.store.read(newestAuditTime),
     guardedClock: core.guardedClock,
-    reached: core.reached,
+    countedClock: core.countedClock,
     stalenessMs: () => core.knowledge.stalenessMs(core.clock.now()),
     stalenessBoundMs: LIMITS.stalenessBoundMs,
     isSealed: core.isSealed,

@@ -3,18 +3,18 @@
  * and the flows on them, each built by name and handed what it needs. The server
  * and every command stand on this.
  */
-import { uptime } from "node:os";
 import { type AuditKind, createAudit } from "./audit/audit.ts";
 import { createChecker } from "./check/checker.ts";
 import { createKnowledge } from "./check/knowledge.ts";
 import { type Config, LIMITS } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import type { Clock } from "./lib/clock.ts";
+import { createCountedClock } from "./lib/counted-clock.ts";
 import { createGuardedClock } from "./lib/guarded-clock.ts";
+import { createMachineCount } from "./lib/machine-count.ts";
 import type { Patience } from "./lib/patience.ts";
 import type { Permits } from "./lib/permits.ts";
 import type { Random } from "./lib/random.ts";
-import { createUnhurriedClock } from "./lib/unhurried-clock.ts";
 import type { Log } from "./log.ts";
 import { createLogin } from "./login/login.ts";
 import { createLogout } from "./login/logout.ts";
@@ -34,6 +34,7 @@ import { createServices } from "./services/services.ts";
 import { createOwnSessionRevocation } from "./sessions/own-sessions.ts";
 import { createSessionLife } from "./sessions/session-life.ts";
 import { createUserSessionRevocation } from "./sessions/user-sessions.ts";
+import { newestAuditTime } from "./store/queries/audit.ts";
 import { listKeys } from "./store/queries/keys.ts";
 import { unlessSealed } from "./store/seal.ts";
 import { createAccessTokenIssuer } from "./tokens/access-token-issuer.ts";
@@ -60,6 +61,8 @@ export type CoreDeps = {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  /** Counts milliseconds whatever is done to the clock, while the machine is suspended too, where it is not this machine's. */
+  readonly uptimeMs?: () => number;
   /** Time between checkpoints of the revocation feed, in milliseconds, where it is not the one of the contract. */
   readonly checkpointMs?: number;
   /** Permits for password hashes, where they are not those of this process alone. */
@@ -78,7 +81,8 @@ export type Core = Awaited<ReturnType<typeof openCore>>;
  */
 export async function openCore({ config, log, random, ...others }: CoreDeps) {
   const { checkpointMs = LIMITS.checkpointMs, onAuditEvent = () => {} } = others;
-  const store = await openDatabase(config, others.clock);
+  const countedClock = createCountedClock(others.clock, others.uptimeMs ?? createMachineCount());
+  const store = await openDatabase(config, countedClock);
   const tick = () => performance.now();
   /** Where the database has a clock of its own, everybody goes by that. */
   const guardedClock =
@@ -89,11 +93,10 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
           readTime: () => store.write(async ({ now }) => now),
           tick,
         });
-  const clock: Clock = guardedClock ?? others.clock;
-  // What the system counts since it began goes on while it is suspended.
-  const unhurriedClock = createUnhurriedClock(clock, () => uptime() * 1000);
-  const { earliest } = guardedClock ?? unhurriedClock;
+  const clock = guardedClock ?? countedClock;
+  const { earliest, isDoubtful } = clock;
   try {
+    if (guardedClock === null) countedClock.heed(await store.read(newestAuditTime));
     const mayCreate = (await store.read(listKeys)).length === 0;
     const masterKeys = loadMasterKeys({ stated: config.masterKeys, dataDir: config.dataDir, mayCreate, random });
     const audit = createAudit({ random, log, onRecorded: onAuditEvent });
@@ -175,8 +178,8 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
       clock,
       /** The same, where it is held against the database's. */
       guardedClock,
-      /** How far time has come for certain, where the clock is held against nothing. */
-      reached: guardedClock === null ? unhurriedClock.reached : null,
+      /** The same, where nobody has a clock but the machine. */
+      countedClock: guardedClock === null ? countedClock : null,
       earliest,
       hashQueue: permits,
       standardAudience: audiences.standard,
@@ -186,7 +189,16 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
       accountState: createAccountState({ read: store.read, commit, hasher, audit }),
       signup: createSignup({ createUser, signupRoles: config.signupRoles }),
       login: createLogin({ read: store.read, commit, hasher, sessions, audiences, issueTokenPair, audit }),
-      refresh: createRefresh({ commit, refreshTokens, sessions, audiences, issueTokenPair, audit, clock }),
+      refresh: createRefresh({
+        commit,
+        refreshTokens,
+        sessions,
+        audiences,
+        issueTokenPair,
+        audit,
+        clock,
+        isDoubtful,
+      }),
       logout: createLogout({ commit, refreshTokens, checker, knowledge, audit, clock }),
       revokeOwnSession: createOwnSessionRevocation({ commit, audit }),
       userSessions: createUserSessionRevocation({ commit, audit }),

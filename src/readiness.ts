@@ -6,10 +6,10 @@
  * that was set wrong and then right is good again, since nothing was timed by it.
  * SQLite has no clock but the machine's, so nothing tells the right time. What can be
  * told is that the clock went back: behind the newest event in the database, or
- * behind what the process has counted itself. That is dangerous, not only odd: tokens
- * that had expired would be good again, after their revocations were forgotten.
+ * behind what the process has counted itself, by which checks then go.
  */
 import { type Clock, TOLERANCE_MS } from "./lib/clock.ts";
+import type { CountedClock } from "./lib/counted-clock.ts";
 import type { GuardedClock } from "./lib/guarded-clock.ts";
 import type { Log } from "./log.ts";
 
@@ -29,8 +29,8 @@ type ReadinessDeps = {
   readonly readNewestTime: () => Promise<number>;
   /** Our clock, held against the database's; `null` if that has none. */
   readonly guardedClock: Pick<GuardedClock, "aheadMs" | "compare"> | null;
-  /** A time that is past for certain, in milliseconds; `null` where the database's clock tells. */
-  readonly reached: (() => number) | null;
+  /** Our clock, held against the machine's count; `null` where the database's clock tells. */
+  readonly countedClock: Pick<CountedClock, "behindMs" | "heed"> | null;
   /** How long ago the log was last read to its end, in milliseconds, whatever was done to the clock since. */
   readonly stalenessMs: () => number;
   /** How long ago that may be. */
@@ -44,19 +44,20 @@ type ReadinessDeps = {
 
 /** A {@link Readiness} that has not looked at the database yet. */
 export function createReadiness(deps: ReadinessDeps): Readiness {
-  const { readNewestTime, guardedClock, reached, stalenessMs, stalenessBoundMs, isSealed, clock, log } = deps;
+  const { readNewestTime, guardedClock, countedClock, stalenessMs, stalenessBoundMs, isSealed, clock, log } = deps;
   let newest = 0;
   let wasOff = false;
   let timer: NodeJS.Timeout | null = null;
 
   const isFresh = () => stalenessMs() < stalenessBoundMs;
   const aheadMs = () => Math.round(guardedClock?.aheadMs() ?? 0);
-  const behindMs = () => Math.max(newest, reached?.() ?? 0) - clock.now();
+  const behindMs = () => Math.ceil(Math.max(newest - clock.now(), countedClock?.behindMs() ?? 0));
   const isOff = () => behindMs() > TOLERANCE_MS || Math.abs(aheadMs()) > TOLERANCE_MS;
 
   async function look(): Promise<void> {
     // Whoever follows the log says so if the database cannot be read.
     newest = await readNewestTime().catch(() => newest);
+    countedClock?.heed(newest);
     await guardedClock?.compare().catch(() => {});
     const off = isOff();
     if (off && !wasOff) {

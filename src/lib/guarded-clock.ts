@@ -13,6 +13,8 @@ export type GuardedClock = Clock & {
   readonly earliest: () => number;
   /** How far our own clock is ahead at least, counted on from the last comparison; negative if it is behind. */
   readonly aheadMs: () => number;
+  /** Whether only our own clock has come to the time, so that the other is to be asked. */
+  readonly isDoubtful: (time: number) => boolean;
   /** Asks the other clock. If that cannot be, it rejects, and the comparison before goes on to count. */
   readonly compare: () => Promise<void>;
 };
@@ -55,6 +57,7 @@ export function createGuardedClock({ clock, readTime, tick }: Guarding): Guarded
       return last === null ? own : Math.min(own, Math.floor(theirsNow(last)));
     },
     aheadMs,
+    isDoubtful: (time) => last !== null && time <= clock.now() && Math.floor(theirsNow(last)) < time,
     async compare() {
       const askedAt = clock.now();
       const askedTick = tick();

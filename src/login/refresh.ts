@@ -42,6 +42,8 @@ type RefreshDeps = {
   readonly issueTokenPair: IssueTokenPair;
   readonly audit: Audit;
   readonly clock: Clock;
+  /** Whether the clock alone has come to the time, in milliseconds, or alone has not, and may be wrong. */
+  readonly isDoubtful: (time: number) => boolean;
 };
 
 /** A live session and its user, both locked, and what the client wants of them. */
@@ -62,12 +64,12 @@ const CASES: Readonly<Record<RefreshVerdict, AuditKind>> = {
 
 /** A {@link Refresh}. */
 export function createRefresh(deps: RefreshDeps): Refresh {
-  const { commit, refreshTokens, sessions, issueTokenPair, audit, clock } = deps;
+  const { commit, refreshTokens, sessions, issueTokenPair, audit, clock, isDoubtful } = deps;
 
   return async function refresh(input, patience) {
     const token = refreshTokens.read(input.refreshToken);
     if (token === null) throw new Refusal("REFRESH_TOKEN_INVALID");
-    if (token.expiresAt <= clock.now()) throw new Refusal("REFRESH_TOKEN_EXPIRED");
+    if (token.expiresAt <= clock.now() && !isDoubtful(token.expiresAt)) throw new Refusal("REFRESH_TOKEN_EXPIRED");
     const outcome = await commit((tx) => exchange(tx, token, input), patience);
     if ("refused" in outcome) throw new Refusal(outcome.refused);
     return issueTokenPair(outcome.grant);
@@ -78,7 +80,9 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     if (held === null || held.session.ended_at !== null || held.user.state !== "active")
       return refused("SESSION_ENDED");
     const { session, user } = held;
-    if (session.refresh_expires_at <= tx.now) return refused("REFRESH_TOKEN_EXPIRED");
+    const expiresAt = Math.min(token.expiresAt, session.refresh_expires_at);
+    // What may be over is not good, but nobody is signed out for a clock that is wrong.
+    if (expiresAt <= tx.now) return refused(isDoubtful(expiresAt) ? "UNAVAILABLE" : "REFRESH_TOKEN_EXPIRED");
     const verdict = await sessions.judge(tx, session, token.generation, input.attemptId);
     const outcome = await carryOut(tx, verdict, { session, user, input });
     await audit.record(tx, {

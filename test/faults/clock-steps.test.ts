@@ -34,6 +34,8 @@ beforeEach(async () => {
     SALLYPORT_DATABASE_CONNECTIONS: "5",
     SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64url"),
     SALLYPORT_ACCESS_TOKEN_TTL_SECONDS: String(TTL_MS / 1000),
+    // By a clock that is ahead all sessions are over.
+    SALLYPORT_REFRESH_IDLE_TTL_SECONDS: "1800",
     SALLYPORT_HASH_PERMITS: "8",
   };
   const clockOff = (by: () => number) => ({ now: () => Date.now() + by(), advance: () => {} });

@@ -105,7 +105,9 @@ describe("An instance whose clock is not the database's", () => {
 
   it("turns not ready if that happens while it runs, and signs nobody out", async () => {
     let offset = 0;
-    const app = await start({}, { ...realTime, now: () => Date.now() + offset });
+    // By the wrong clock the session is over.
+    const settings = { SALLYPORT_REFRESH_IDLE_TTL_SECONDS: "1800" };
+    const app = await start(settings, { ...realTime, now: () => Date.now() + offset });
     const { tokens, auth } = await welcome(app, "ada");
     offset = 3_600_000;
     await eventually(() => readiness(app)).toBe(503);

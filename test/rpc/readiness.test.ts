@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
 import { verdictOf } from "../support/decisions.ts";
-import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { createFakeClock, type WrongClock } from "../support/fake-clock.ts";
 import { signUp, welcome } from "../support/people.ts";
 
 const TOLERANCE_MS = 5_000;
@@ -14,7 +14,7 @@ const TOLERANCE_MS = 5_000;
 const PATIENT = { timeout: 5_000 };
 
 let dataDir: string;
-let clock: FakeClock;
+let clock: WrongClock;
 let app: TestApp;
 
 beforeEach(async () => {
@@ -33,18 +33,18 @@ const said = (event: string) => app.logged().filter((line) => line.event === eve
 /** Stops the instance and starts it again as much later, or earlier. */
 async function restartAfter(milliseconds: number): Promise<void> {
   await app.close();
-  clock.advance(milliseconds);
+  clock.step(milliseconds);
   app = await startApp({ dataDir, clock });
 }
 
 describe("A clock that goes back while the instance runs", () => {
   it("by no more than the tolerance is nobody's concern", async () => {
-    clock.advance(-TOLERANCE_MS);
+    clock.step(-TOLERANCE_MS);
     expect(await readiness()).toBe(200);
   });
 
   it("by more makes it not ready at once, and is said once", async () => {
-    clock.advance(-TOLERANCE_MS - 1);
+    clock.step(-TOLERANCE_MS - 1);
     expect(await readiness()).toBe(503);
     const figures = await (await fetch(`${app.url}/metrics`)).text();
     expect(figures).toContain("sallyport_ready 0");
@@ -54,16 +54,23 @@ describe("A clock that goes back while the instance runs", () => {
     expect(said("clock_behind")).toHaveLength(1);
   });
 
+  it("makes it not ready though nothing was recorded for a day", async () => {
+    clock.advance(86_400_000);
+    await expect.poll(readiness, PATIENT).toBe(200);
+    clock.step(-TOLERANCE_MS - 1);
+    expect(await readiness()).toBe(503);
+  });
+
   it("keeps no one from an answer: not ready is a word to balancers", async () => {
-    clock.advance(-TOLERANCE_MS - 1);
+    clock.step(-TOLERANCE_MS - 1);
     const { decision } = await clientsOf(app.url).auth.authorize({ accessToken: "nonsense" });
     expect(decision.case).toBe("denied");
   });
 
   it("is ready again when the clock has caught up, which is said too", async () => {
-    clock.advance(-60_000);
+    clock.step(-60_000);
     await expect.poll(() => said("clock_behind"), PATIENT).toHaveLength(1);
-    clock.advance(60_000 - TOLERANCE_MS);
+    clock.step(60_000 - TOLERANCE_MS);
     await expect.poll(readiness, PATIENT).toBe(200);
     await expect.poll(() => said("clock_right_again"), PATIENT).toHaveLength(1);
   });
@@ -85,7 +92,7 @@ describe("A clock that went back while the instance was stopped", () => {
   });
 
   it("is forgiven once the times from the future are out of the database", async () => {
-    clock.advance(3_600_000);
+    clock.step(3_600_000);
     await signUp(app, "ada");
     await restartAfter(-3_600_000);
     expect(await readiness()).toBe(503);
@@ -102,9 +109,9 @@ describe("A clock that was ahead for a while and is right again", () => {
   const letItBeRead = () => new Promise((resolve) => setTimeout(resolve, 400));
 
   it("is trusted again, if nothing was recorded meanwhile", async () => {
-    clock.advance(HOUR_MS);
+    clock.step(HOUR_MS);
     await letItBeRead();
-    clock.advance(-HOUR_MS);
+    clock.step(-HOUR_MS);
     await expect.poll(readiness, PATIENT).toBe(200);
     const { asOf } = await clientsOf(app.url).auth.authorize({ accessToken: "nonsense" });
     expect(Number(asOf?.seconds)).toBeLessThanOrEqual(clock.now() / 1000);
@@ -113,23 +120,26 @@ describe("A clock that was ahead for a while and is right again", () => {
   it("has made nobody forget what was revoked, not even for a moment", async () => {
     const { tokens, auth } = await welcome(app, "ada");
     await auth.logout({ refreshToken: tokens.refreshToken });
-    clock.advance(HOUR_MS);
+    clock.step(HOUR_MS);
     await letItBeRead();
-    clock.advance(-HOUR_MS);
+    clock.step(-HOUR_MS);
     expect(verdictOf(await auth.authorize({ accessToken: tokens.accessToken }))).toBe("SESSION_REVOKED, LOG_IN");
   });
 
   it("is not trusted, if something was recorded meanwhile: tokens that live too long may be out", async () => {
-    clock.advance(HOUR_MS);
+    clock.step(HOUR_MS);
     await signUp(app, "ada");
-    clock.advance(-HOUR_MS);
+    clock.step(-HOUR_MS);
     await expect.poll(() => said("clock_behind"), PATIENT).toHaveLength(1);
     expect(await readiness()).toBe(503);
   });
 });
 
-it("A clock that goes forward, as after a long sleep, is ready as soon as the log is read", async () => {
-  clock.advance(3_600_000);
+it.each([
+  ["as after a long sleep", () => clock.advance(3_600_000)],
+  ["as when it was late at the start", () => clock.step(3_600_000)],
+])("A clock that goes forward, %s, is ready as soon as the log is read", async (_, goForward) => {
+  goForward();
   await expect.poll(readiness, PATIENT).toBe(200);
   expect(said("clock_behind")).toEqual([]);
 });

@@ -41,7 +41,15 @@ export async function startApp(options: TestAppOptions = {}) {
   const config = readConfig(environment);
   const said: string[] = [];
   const log = createLog({ level: config.logLevel, destination: { write: (line) => void said.push(line) } });
-  const deps = { config, log, clock, random: systemRandom, ...(checkpointMs !== undefined && { checkpointMs }) };
+  const { uptimeMs } = clock;
+  const deps = {
+    config,
+    log,
+    clock,
+    random: systemRandom,
+    ...(uptimeMs !== undefined && { uptimeMs }),
+    ...(checkpointMs !== undefined && { checkpointMs }),
+  };
   const app = await createApp(watcherBounds === undefined ? deps : { ...deps, watcherBounds });
   const { url, port } = await app.listen();
   return {

@@ -1,7 +1,7 @@
 /** Work on a data folder without a server, as the operator's commands do. */
 import { readConfig } from "../../src/config.ts";
 import { type Core, openCore } from "../../src/core.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { createLog } from "../../src/log.ts";
 import { TEST_SETTINGS } from "./app.ts";
@@ -12,12 +12,13 @@ export async function workOn<T>(
   dataDir: string,
   work: (core: Core) => Promise<T>,
   settings: Readonly<Record<string, string>> = {},
+  clock: Clock = systemClock,
 ): Promise<T> {
   const config = readConfig({ ...TEST_SETTINGS, SALLYPORT_DATA_DIR: dataDir, ...settings });
   const core = await openCore({
     config,
     log: createLog({ level: "silent" }),
-    clock: systemClock,
+    clock,
     random: systemRandom,
   });
   try {
@@ -33,7 +34,8 @@ export async function addUser(
   username: string,
   roles: readonly string[],
   settings: Readonly<Record<string, string>> = {},
+  clock: Clock = systemClock,
 ): Promise<string> {
   const account = { username, password: passwordOf(username), email: "", roles };
-  return workOn(dataDir, async ({ createUser }) => (await createUser(account)).id, settings);
+  return workOn(dataDir, async ({ createUser }) => (await createUser(account)).id, settings, clock);
 }

@@ -93,8 +93,21 @@ describe("A clock that is held against another", () => {
     expect(clock.earliest()).toBe(truth.now);
   });
 
+  it("doubts that a time has come which it has passed alone, and no other", () => {
+    truth.ownError = HOUR_MS;
+    expect([-1, 0, 1, HOUR_MS, HOUR_MS + 1].map((ms) => clock.isDoubtful(truth.now + ms))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      false,
+    ]);
+    truth.ownError = -HOUR_MS;
+    expect([-HOUR_MS, -HOUR_MS + 1, 0, 1].map((ms) => clock.isDoubtful(truth.now + ms))).not.toContain(true);
+  });
+
   it("shows its own time, and is off by nothing, until it is compared for the first time", () => {
     const alone = createGuardedClock({ clock: { now: () => 7 }, readTime: async () => 9, tick: () => 0 });
-    expect([alone.now(), alone.earliest(), alone.aheadMs()]).toEqual([7, 7, 0]);
+    expect([alone.now(), alone.earliest(), alone.aheadMs(), alone.isDoubtful(7)]).toEqual([7, 7, 0, false]);
   });
 });

@@ -4,11 +4,7 @@ import { once } from "node:events";
 import { cpSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
-import { readConfig } from "../../../src/config.ts";
-import { openCore } from "../../../src/core.ts";
-import { systemRandom } from "../../../src/lib/random.ts";
-import { createLog } from "../../../src/log.ts";
-import { TEST_SETTINGS } from "../../support/app.ts";
+import type { Core } from "../../../src/core.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { addUser, workOn } from "../../support/folder.ts";
 import { packedPackage } from "../../support/installed-package.ts";
@@ -96,28 +92,21 @@ export async function startService(
   };
 }
 
-/** People and a service credential, in a data folder that no server has opened yet. */
+const anHourAgo = () => createFakeClock(Date.now() - 3_600_000);
+
+/** People and a service credential of an hour ago, in a data folder that no server has opened yet. */
 export async function populate(dataDir: string, settings: Readonly<Record<string, string>>) {
-  await addUser(dataDir, "ada", ["admin"], settings);
-  await addUser(dataDir, "alice", ["user"], settings);
-  const { apiKey } = await workOn(dataDir, ({ services }) => services.create("orders", [], null), settings);
+  await addUser(dataDir, "ada", ["admin"], settings, anHourAgo());
+  await addUser(dataDir, "alice", ["user"], settings, anHourAgo());
+  const create = ({ services }: Core) => services.create("orders", [], null);
+  const { apiKey } = await workOn(dataDir, create, settings, anHourAgo());
   return { apiKey };
 }
 
 /** Logs in an hour ago: a token that has expired, in a session that can be refreshed. To be done before a server starts. */
 export async function logInAnHourAgo(dataDir: string, username: string, settings: Readonly<Record<string, string>>) {
-  const core = await openCore({
-    config: readConfig({ ...TEST_SETTINGS, SALLYPORT_DATA_DIR: dataDir, ...settings }),
-    log: createLog({ level: "silent" }),
-    clock: createFakeClock(Date.now() - 3_600_000),
-    random: systemRandom,
-  });
-  try {
-    const login = { identifier: username, password: passwordOf(username), audiences: ["orders"], deviceName: "" };
-    return await core.login(login, endless);
-  } finally {
-    await core.close();
-  }
+  const login = { identifier: username, password: passwordOf(username), audiences: ["orders"], deviceName: "" };
+  return workOn(dataDir, (core) => core.login(login, endless), settings, anHourAgo());
 }
 
 /** Reads a stream of the server's to its end: the messages, and the error if there was one. */

@@ -7,7 +7,7 @@ import { createLog } from "../../../../src/log.ts";
 import { logPosition } from "../../../../src/store/queries/revocations.ts";
 import { startApp, type TestApp, temporaryFolder } from "../../../support/app.ts";
 import { type Clients, clientsOf } from "../../../support/clients.ts";
-import { createFakeClock, type FakeClock } from "../../../support/fake-clock.ts";
+import { createFakeClock, type WrongClock } from "../../../support/fake-clock.ts";
 import type { Engine } from "../../../support/two-apps.ts";
 import { makeTimedPlace } from "../timed-place.ts";
 import { at, TIMES } from "./world.ts";
@@ -21,7 +21,7 @@ const SETTINGS = {
 
 /** Two instances, and a core beside them as commands have it. */
 export type Lab = {
-  readonly clock: FakeClock;
+  readonly clock: WrongClock;
   readonly core: Awaited<ReturnType<typeof openCore>>;
   readonly issuer: string;
   /** Clients of an instance, with a credential or without. */
@@ -51,7 +51,8 @@ export async function startLab(engine: Engine): Promise<Lab> {
   const apps: TestApp[] = [await start(), await start()];
   const appAt = (instance: number) => at(apps, instance);
   const { config } = appAt(0);
-  const core = await openCore({ config, log: createLog({ level: "silent" }), clock, random: systemRandom });
+  const { uptimeMs } = clock;
+  const core = await openCore({ config, log: createLog({ level: "silent" }), clock, uptimeMs, random: systemRandom });
   const { apiKey } = await core.services.create("operator", ["*"], null);
 
   return {
