@@ -25,17 +25,20 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<re
 function wrapDriver(): void {
   const query = Client.prototype.query;
   function notedQuery(this: Client, ...args: unknown[]): unknown {
-    const statement = statementOf(args[0]);
-    if (statement !== null) notes.getStore()?.push(statement);
+    notes.getStore()?.push(...statementsOf(args[0]));
     return Reflect.apply(query, this, args);
   }
   Object.defineProperty(Client.prototype, "query", { value: notedQuery });
 }
 
-function statementOf(asked: unknown): Statement | null {
-  if (typeof asked === "string") return { text: asked, values: [], name: null };
-  if (typeof asked !== "object" || asked === null || !("text" in asked) || typeof asked.text !== "string") return null;
+function statementsOf(asked: unknown): readonly Statement[] {
+  if (typeof asked === "string") return [{ text: asked, values: [], name: null }];
+  if (typeof asked !== "object" || asked === null) return [];
+  // Several of ours that go together; see pipeline.ts.
+  if ("asked" in asked && Array.isArray(asked.asked))
+    return asked.asked.flatMap(({ statement, values }) => statementsOf({ ...statement, values }));
+  if (!("text" in asked) || typeof asked.text !== "string") return [];
   const values = "values" in asked && Array.isArray(asked.values) ? asked.values : [];
   const name = "name" in asked && typeof asked.name === "string" ? asked.name : null;
-  return { text: asked.text, values, name };
+  return [{ text: asked.text, values, name }];
 }

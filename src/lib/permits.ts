@@ -93,8 +93,14 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
   return { run, requireRoom, granted, running: () => running, waiting: () => waiters.size, refused: () => refused };
 }
 
+/** {@link Permits} of this process alone. */
+export type OwnPermits = Permits & {
+  /** Whether one is free: work that is run now begins at once. */
+  readonly isFree: () => boolean;
+};
+
 /** A semaphore of `permits` permits with a first-in, first-out queue of `queue` places. */
-export function createPermits({ permits, queue }: { permits: number; queue: number }): Permits {
+export function createPermits({ permits, queue }: { permits: number; queue: number }): OwnPermits {
   let taken = 0;
 
   function grant(): void {
@@ -113,5 +119,5 @@ export function createPermits({ permits, queue }: { permits: number; queue: numb
       if (all.waiting() > 0) grant();
     },
   });
-  return all;
+  return { ...all, isFree: () => taken < permits };
 }

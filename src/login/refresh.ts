@@ -118,9 +118,12 @@ export function createRefresh(deps: RefreshDeps): Refresh {
 /** The session and its user, locked in the order in which every write locks them. */
 async function lockBoth(tx: Tx, sessionId: string): Promise<{ session: SessionRow; user: UserRow } | null> {
   const found = await findSession(tx.db, sessionId);
-  const user = found === null ? null : await lockUser(tx, found.user_id);
-  // Where there is one writer, nobody has changed it since.
-  const session = user === null || !tx.locksRows ? found : await lockSession(tx, sessionId);
+  if (found === null) return null;
+  const [user, session] = await Promise.all([
+    lockUser(tx, found.user_id),
+    // Where there is one writer, nobody has changed it since.
+    tx.locksRows ? lockSession(tx, sessionId) : found,
+  ]);
   return session === null || user === null ? null : { session, user };
 }
 

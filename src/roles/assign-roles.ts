@@ -8,7 +8,7 @@ import type { Patience } from "../lib/patience.ts";
 import type { Commit } from "../revocations/commit.ts";
 import { voidPrivileges } from "../revocations/entries.ts";
 import { lockDefinitions } from "../store/queries/locks.ts";
-import { rolesNamed } from "../store/queries/roles.ts";
+import { areRoles } from "../store/queries/roles.ts";
 import { lockUser, replaceRoles, type UserRow } from "../store/queries/users.ts";
 import type { Tx } from "../store/store.ts";
 import { type Actor, onBehalfOf, refuseForeignRoles } from "./actor.ts";
@@ -38,7 +38,7 @@ export function createRoleAssignment(deps: { readonly commit: Commit; readonly a
     await lockDefinitions(tx);
     const user = await lockUser(tx, userId);
     if (user === null) throw new Refusal("USER_NOT_FOUND");
-    if ((await rolesNamed(tx.db, roles)).length < new Set(roles).size) throw new Refusal("ROLE_NOT_FOUND");
+    if (!(await areRoles(tx.db, roles))) throw new Refusal("ROLE_NOT_FOUND");
     refuseForeignRoles(actor, changed(user.roles, roles));
     if (!roles.includes(ADMIN)) await refuseLastAdmin(tx, user);
     await replaceRoles(tx.db, userId, roles);

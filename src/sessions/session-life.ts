@@ -91,8 +91,8 @@ export function createSessionLife({ times, random }: { times: SessionTimes; rand
       refresh_expires_at: Math.min(wholeSecond(tx.now + times.refreshIdleTtlMs), session.absolute_expires_at),
       access_expires_at: Math.max(nextAccessExpiry(tx, session), session.access_expires_at),
     };
-    if (!(await rotate(tx.db, session.id, next))) throw new Error(`session ${session.id} moved on under its lock`);
-    await rememberLastRotation(tx, session);
+    const [hasMoved] = await Promise.all([rotate(tx.db, session.id, next), rememberLastRotation(tx, session)]);
+    if (!hasMoved) throw new Error(`session ${session.id} moved on under its lock`);
     return { ...session, ...next };
   }
 

@@ -10,8 +10,8 @@ import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import { checkNewPassword } from "../passwords/password-policy.ts";
 import { type Actor, onBehalfOf, refuseForeignRoles } from "../roles/actor.ts";
 import { holdRoles } from "../store/queries/locks.ts";
-import { rolesNamed } from "../store/queries/roles.ts";
-import { findUser, insertUser, replaceRoles, takenName, type UserRow } from "../store/queries/users.ts";
+import { areRoles } from "../store/queries/roles.ts";
+import { giveRoles, insertUser, takenName, type UserRow } from "../store/queries/users.ts";
 import type { Queries, Store, Tx } from "../store/store.ts";
 import { canonicalEmail } from "./email.ts";
 import { prepareUsername } from "./username.ts";
@@ -58,23 +58,19 @@ export function createUserCreator({ store, hasher, audit, random }: CreateUserDe
   };
 
   async function insert(tx: Tx, names: Names, hash: string, roles: readonly string[], actor: Actor) {
-    await holdRoles(tx, roles);
-    await refuseTaken(tx.db, names, roles);
-    const id = random.id("usr");
-    await insertUser(tx.db, {
-      id,
+    await Promise.all([holdRoles(tx, roles), refuseTaken(tx.db, names, roles)]);
+    const user: Omit<UserRow, "roles"> = {
+      id: random.id("usr"),
       ...names,
       email_verified: 0,
       password_hash: hash,
       state: "active",
       epoch: 1,
       create_time: tx.now,
-    });
-    await replaceRoles(tx.db, id, roles);
-    await audit.record(tx, { kind: "user_created", userId: id, actor: actor?.id ?? null, details: { roles } });
-    const user = await findUser(tx.db, "id", id);
-    if (user === null) throw new Error("a user that was just made is missing");
-    return user;
+    };
+    const event = { kind: "user_created", userId: user.id, actor: actor?.id ?? null, details: { roles } } as const;
+    await Promise.all([insertUser(tx.db, user), giveRoles(tx.db, user.id, roles), audit.record(tx, event)]);
+    return { ...user, roles: [...roles].sort() };
   }
 }
 
@@ -91,7 +87,7 @@ function canonicalAddress(raw: string): string {
 }
 
 async function refuseTaken(db: Queries, { username, email }: Names, roles: readonly string[]): Promise<void> {
-  const taken = await takenName(db, username, email);
+  const [taken, areThere] = await Promise.all([takenName(db, username, email), areRoles(db, roles)]);
   if (taken !== null) throw new Refusal(taken === "username" ? "USERNAME_TAKEN" : "EMAIL_TAKEN");
-  if ((await rolesNamed(db, roles)).length < new Set(roles).size) throw new Refusal("ROLE_NOT_FOUND");
+  if (!areThere) throw new Refusal("ROLE_NOT_FOUND");
 }

@@ -29,6 +29,11 @@ export const TIMEOUTS: Timeouts = {
 /** `bigint`; what we store in it fits a number. */
 const INT8 = types.builtins.INT8;
 
+/** How a value of this type is read, which the server tells as text. */
+export function parserOf(type: number): (text: string) => unknown {
+  return type === INT8 ? Number : types.getTypeParser(type, "text");
+}
+
 /** Settings of a connection to `address`. */
 export function clientConfig(address: Address, timeouts: Timeouts): ClientConfig {
   const { host, port, database, user, password, tls, options } = address;

@@ -15,7 +15,8 @@ import type { ClientBase } from "pg";
 import { setShortcut } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries } from "../store.ts";
-import { toFault } from "./fault.ts";
+import { createPipeline } from "./pipeline.ts";
+import { toText } from "./prepared.ts";
 
 /** Statements that each connection keeps prepared; more than the queries that there are, lists of any length apart. */
 const MAX_PREPARED = 300;
@@ -41,32 +42,28 @@ export function sessionOn(client: ClientBase): Session {
 }
 
 /**
- * Queries on `client`, one after the other in the order in which they are asked for, each prepared once for the
- * connection if it `prepares`. What fails is a PostgresFault.
+ * Queries on `client`, in the order in which they are asked for, each prepared once for the connection if it
+ * `prepares`. What fails is a PostgresFault.
  */
 export function openSession(client: ClientBase, { prepares }: { readonly prepares: boolean }): Session {
   let isOpen = false;
   let mayGoOn = () => {};
-  let last: Promise<unknown> = Promise.resolve();
-
-  async function send<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+  const send = createPipeline(client, () => {
     if (!isOpen) throw new Error("a query came after the end of its transaction");
     mayGoOn();
-    const name = prepares ? nameOf(sql) : undefined;
-    try {
-      const result = await client.query({ text: sql, values: parameters.map(storable), ...(name && { name }) });
-      const { command, rowCount, rows } = result;
-      return CHANGES.has(command) ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
-    } catch (error) {
-      throw toFault(error);
-    }
-  }
+  });
 
   const connection: DatabaseConnection = {
-    executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-      const result = last.then(() => send<Row>(query));
-      last = result.catch(() => {});
-      return result;
+    executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+      return new Promise((resolve, reject) => {
+        send({
+          text: sql,
+          name: prepares ? nameOf(sql) : undefined,
+          values: parameters.map(storable),
+          resolve: ({ rows, changes }) => resolve(toResult(rows as Row[], changes)),
+          reject,
+        });
+      });
     },
     streamQuery(): never {
       throw new Error("streaming is not supported");
@@ -94,11 +91,14 @@ export function openSession(client: ClientBase, { prepares }: { readonly prepare
 }
 
 /** PostgreSQL has no U+0000. Nothing that is kept holds one, so whoever looks for it must find nothing, and not fail. */
-function storable(value: unknown): unknown {
-  return typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value;
+function storable(value: unknown): string | null {
+  const text = toText(value);
+  return text?.includes("\0") ? text.replaceAll("\0", "\ufffd") : text;
 }
 
-const CHANGES: ReadonlySet<string> = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"]);
+function toResult<Row>(rows: Row[], changes: number | null): QueryResult<Row> {
+  return changes === null ? { rows } : { rows, numAffectedRows: BigInt(changes) };
+}
 
 /** Begins and ends for migrations alone. */
 function driverOn(connection: DatabaseConnection, client: ClientBase): Driver {

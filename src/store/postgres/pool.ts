@@ -2,7 +2,7 @@
 import { type ClientBase, Pool, type PoolClient } from "pg";
 import { Refusal } from "../../errors.ts";
 import { isOver, type Patience, timeLeft } from "../../lib/patience.ts";
-import { createPermits, type Permits } from "../../lib/permits.ts";
+import { createPermits, type OwnPermits } from "../../lib/permits.ts";
 import type { Address } from "./address.ts";
 import { clientConfig, makeTrustworthy, type Timeouts } from "./client.ts";
 import { PostgresFault, toFault, unavailable } from "./fault.ts";
@@ -76,10 +76,12 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
   }
 
   /** Waits for a permit, and not for ever. */
-  async function inTurn<T>(permits: Permits, work: () => Promise<T>, patience?: Patience): Promise<T> {
+  async function inTurn<T>(permits: OwnPermits, work: () => Promise<T>, patience?: Patience): Promise<T> {
+    if (permits.isFree()) return permits.run(work);
     const wait = new AbortController();
     const giveUp = () => wait.abort(new Error(NONE_FREE));
-    let timer: NodeJS.Timeout | undefined;
+    const timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
+    patience?.signal.addEventListener("abort", giveUp, { once: true });
     let isRunning = false;
     const stopWaiting = () => {
       clearTimeout(timer);
@@ -91,13 +93,8 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
       stopWaiting();
       return work();
     };
-    const result = permits.run(begin, wait.signal);
-    if (!isRunning) {
-      timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
-      patience?.signal.addEventListener("abort", giveUp, { once: true });
-    }
     try {
-      return await result;
+      return await permits.run(begin, wait.signal);
     } catch (error) {
       throw isRunning ? error : unavailable(error);
     } finally {

@@ -7,15 +7,16 @@ export type RoleRow = { readonly name: string; readonly builtIn: boolean; readon
 
 /** The role, or `null`. Deleted roles are not found. */
 export async function findRole(db: Queries, name: string): Promise<RoleRow | null> {
-  const [role] = await rolesNamed(db, [name]);
+  const { rows } = await livingRoles(db, [name]);
+  const [role] = await withPermissions(db, rows);
   return role ?? null;
 }
 
-/** Those of the names that are roles. */
-export async function rolesNamed(db: Queries, names: readonly string[]): Promise<readonly RoleRow[]> {
-  if (names.length === 0) return [];
+/** Whether each of the names is one of a role. */
+export async function areRoles(db: Queries, names: readonly string[]): Promise<boolean> {
+  if (names.length === 0) return true;
   const { rows } = await livingRoles(db, names);
-  return withPermissions(db, rows);
+  return rows.length === new Set(names).size;
 }
 
 const livingRoles = compileOnceForList((db, names) =>

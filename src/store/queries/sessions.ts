@@ -93,8 +93,10 @@ export async function rememberRotation(
   forgetBefore: number,
 ): Promise<void> {
   const { session_id, generation, rotated_at } = rotation;
-  await forgetRotations(db, session_id, forgetBefore);
-  await insertRotation(db, session_id, generation, rotated_at);
+  await Promise.all([
+    forgetRotations(db, session_id, forgetBefore),
+    insertRotation(db, session_id, generation, rotated_at),
+  ]);
 }
 
 const forgetRotations = compileOnce(

@@ -20,9 +20,10 @@ const USER_BY = { id: userBy("id"), username: userBy("username"), email: userBy(
 
 /** The user, kept from others until the write ends; or `null`. */
 export async function lockUser({ db, locksRows }: Tx, id: string): Promise<UserRow | null> {
-  const { rows } = await (locksRows ? lockedUserById : USER_BY.id)(db, id);
+  const lock = locksRows ? lockedUserById : USER_BY.id;
+  const [{ rows }, roles] = await Promise.all([lock(db, id), rolesOf(db, id)]);
   const [row] = rows;
-  return row === undefined ? null : { ...row, roles: await rolesOf(db, id) };
+  return row === undefined ? null : { ...row, roles };
 }
 
 const lockedUserById = compileOnce(
@@ -54,28 +55,40 @@ export async function takenName(
   username: string,
   email: string | null,
 ): Promise<"username" | "email" | null> {
-  if ((await findUser(db, "username", username)) !== null) return "username";
-  return email !== null && (await findUser(db, "email", email)) !== null ? "email" : null;
+  const [byUsername, byEmail] = await Promise.all([
+    USER_BY.username(db, username),
+    email === null ? null : USER_BY.email(db, email),
+  ]);
+  if (byUsername.rows.length > 0) return "username";
+  return byEmail !== null && byEmail.rows.length > 0 ? "email" : null;
 }
 
 /** Adds a user without roles. */
 export async function insertUser(db: Queries, user: Selectable<Schema["users"]>): Promise<void> {
-  await db.insertInto("users").values(user).execute();
+  const { id, username, email, email_verified, password_hash, state, epoch, create_time } = user;
+  await insertRow(db, id, username, email, email_verified, password_hash, state, epoch, create_time);
 }
+
+type NewRow = [string, string, string | null, number, string, UserRow["state"], number, number];
+const NEW_ROW: NewRow = ["id", "name", "email", 1, "hash", "active", 2, 3];
+const insertRow = compileOnce(
+  (db, id, username, email, email_verified, password_hash, state, epoch, create_time) =>
+    db.insertInto("users").values({ id, username, email, email_verified, password_hash, state, epoch, create_time }),
+  NEW_ROW,
+);
 
 /** Replaces the user's roles, which must exist. */
 export async function replaceRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
-  await takeRoles(db, userId);
-  if (roles.length === 0) return;
-  await giveRoles(db, [userId, ...roles]);
+  await db.deleteFrom("user_roles").where("user_id", "=", userId).execute();
+  await giveRoles(db, userId, roles);
 }
 
-const takeRoles = compileOnce(
-  (db, userId: string) => db.deleteFrom("user_roles").where("user_id", "=", userId),
-  ["id"],
-);
+/** Gives the user roles, which must exist, and which it must not have yet. */
+export async function giveRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
+  if (roles.length > 0) await insertRoles(db, [userId, ...roles]);
+}
 
-const giveRoles = compileOnceForList((db, [userId = "", ...roles]) =>
+const insertRoles = compileOnceForList((db, [userId = "", ...roles]) =>
   db.insertInto("user_roles").values(roles.map((role) => ({ user_id: userId, role }))),
 );
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import {
+  areRoles,
   buryRole,
   countRoles,
   deletionTimeOf,
   findRole,
   isRoleInUse,
   listRoles,
-  rolesNamed,
   saveRole,
 } from "../../../src/store/queries/roles.ts";
 import { insertUser, replaceRoles } from "../../../src/store/queries/users.ts";
@@ -68,12 +68,13 @@ export function describeRoles({ openStore }: Databases): void {
       ]);
     });
 
-    it("gives of many names those that are roles", async () => {
+    it("tells whether all of many names are those of roles", async () => {
       const store = await openStore();
-      const named = async (names: readonly string[]) =>
-        (await store.read((db) => rolesNamed(db, names))).map(({ name }) => name).sort();
-      expect(await named(["user", "ghost", "admin", "user"])).toEqual(["admin", "user"]);
-      expect(await named([])).toEqual([]);
+      const areAll = (...names: string[]) => store.read((db) => areRoles(db, names));
+      expect(await areAll("user", "admin", "user")).toBe(true);
+      expect(await areAll()).toBe(true);
+      expect(await areAll("user", "ghost", "admin")).toBe(false);
+      expect(await areAll("Admin")).toBe(false);
     });
 
     it("lists them in pages by the order of code points, each once", async () => {
@@ -99,7 +100,7 @@ export function describeRoles({ openStore }: Databases): void {
         return tx.now;
       });
       expect(await find(store, "clerk")).toBeNull();
-      expect(await store.read((db) => rolesNamed(db, ["clerk"]))).toEqual([]);
+      expect(await store.read((db) => areRoles(db, ["clerk"]))).toBe(false);
       expect((await store.read((db) => listRoles(db, { after: "", limit: 9 }))).map(({ name }) => name)).toEqual([
         "admin",
         "user",

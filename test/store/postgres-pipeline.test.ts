@@ -1,0 +1,161 @@
+/** Statements that are asked for at once: they go together, and still do one after the other what they would alone. */
+import { Client } from "pg";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { parseAddress } from "../../src/store/postgres/address.ts";
+import { clientConfig, TIMEOUTS } from "../../src/store/postgres/client.ts";
+import { openSession } from "../../src/store/postgres/dialect.ts";
+import { createPipeline } from "../../src/store/postgres/pipeline.ts";
+import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
+import { findUser, giveRoles, insertUser, takenName } from "../../src/store/queries/users.ts";
+import type { Store } from "../../src/store/store.ts";
+import { makePlace, type TestPlace } from "../support/postgres.ts";
+import { THEN, userRow } from "./conformance/rows.ts";
+
+let place: TestPlace;
+
+beforeEach(async () => {
+  place = await makePlace();
+});
+afterEach(() => place.remove());
+
+describe("Statements asked for at once on a connection", () => {
+  let client: Client;
+  let mayGoOn: () => void;
+  let send: ReturnType<typeof createPipeline>;
+
+  beforeEach(async () => {
+    client = new Client(clientConfig(parseAddress(place.url), TIMEOUTS));
+    client.on("error", () => {});
+    await client.connect();
+    mayGoOn = () => {};
+    send = createPipeline(client, () => mayGoOn());
+    await client.query("create table notes (id bigint primary key, note text)");
+  });
+  afterEach(() => client.end());
+
+  const ask = (text: string, ...values: (string | null)[]) =>
+    new Promise<readonly unknown[]>((resolve, reject) => {
+      send({ text, name: text, values, resolve: ({ rows, changes }) => resolve([changes, ...rows]), reject });
+    });
+  const ADD = "insert into notes values ($1, $2)";
+  const LIST = "select * from notes order by id";
+  const FAIL = "select 1 / $1::int as one";
+  /** So that each is prepared, and the next time goes with others. */
+  const prepare = async () => {
+    await ask(ADD, "0", "zero");
+    await ask(LIST);
+    await ask(FAIL, "1");
+    await client.query("delete from notes");
+  };
+  const outcomes = async (...asked: Promise<unknown>[]) =>
+    (await Promise.allSettled(asked)).map((each) => (each.status === "fulfilled" ? each.value : each.reason.code));
+
+  it("go together in one piece, and each sees what the one before it did", async () => {
+    await prepare();
+    const write = vi.spyOn(client.connection.stream, "write");
+    const listed = { id: 1, note: "one" };
+    expect(await outcomes(ask(LIST), ask(ADD, "1", "one"), ask(LIST), ask(ADD, "2", null), ask(LIST))).toEqual([
+      [null],
+      [1],
+      [null, listed],
+      [1],
+      [null, listed, { id: 2, note: null }],
+    ]);
+    expect(write).toHaveBeenCalledTimes(1);
+  });
+
+  it("answer the same, prepared or not yet", async () => {
+    const note = `"';\\ \u00e9\u{1f600} ${"long ".repeat(20_000)}`;
+    const all = () => outcomes(ask(LIST), ask(ADD, "7", note), ask(ADD, "9007199254740991", ""), ask(LIST));
+    const first = await all();
+    await client.query("delete from notes");
+    expect(await all()).toEqual(first);
+    expect(first[3]).toEqual([null, { id: 7, note }, { id: 9_007_199_254_740_991, note: "" }]);
+  });
+
+  it("end with the first that fails: the rest is not begun", async () => {
+    await prepare();
+    expect(await outcomes(ask(ADD, "1", "one"), ask(FAIL, "0"), ask(ADD, "2", "two"))).toEqual([[1], "22012", "22012"]);
+    // All up to the failure was one transaction, since nobody had begun another.
+    expect(await ask(LIST)).toEqual([null]);
+  });
+
+  it("leave the connection fit for others after a failure", async () => {
+    await prepare();
+    await client.query("begin");
+    expect(await outcomes(ask(ADD, "1", "one"), ask(ADD, "1", "again"), ask(LIST))).toEqual([[1], "23505", "23505"]);
+    await client.query("rollback");
+    expect(await outcomes(ask(ADD, "1", "one"), ask(LIST))).toEqual([[1], [null, { id: 1, note: "one" }]]);
+  });
+
+  it("are not sent if that is forbidden meanwhile, and it is told why", async () => {
+    await prepare();
+    mayGoOn = () => {
+      throw Object.assign(new Error("no"), { code: "forbidden" });
+    };
+    const unknown = "select 1 as never_before";
+    expect(await outcomes(ask(ADD, "1", "one"), ask(LIST), ask(unknown))).toEqual([
+      "forbidden",
+      "forbidden",
+      "forbidden",
+    ]);
+    mayGoOn = () => {};
+    expect(await ask(LIST)).toEqual([null]);
+  });
+
+  it("all fail if the connection breaks", async () => {
+    await prepare();
+    const asked = outcomes(ask("select pg_sleep(9)"), ask(LIST));
+    const together = outcomes(ask(LIST), ask(LIST));
+    client.connection.stream.destroy();
+    expect([await asked, await together].flat()).toEqual(["", "", "", ""]);
+  });
+
+  it("are refused, and their connection is given up, if the table is another than it was", async () => {
+    await prepare();
+    await place.ask("alter table notes drop column note");
+    expect(await outcomes(ask(LIST))).toEqual(["0A000"]);
+    await expect(
+      new Promise((_, reject) => send({ text: LIST, name: LIST, values: [], resolve() {}, reject })),
+    ).rejects.toMatchObject({ kind: "lost" });
+  });
+
+  it("take no values but texts, numbers, yes, no and nothing", async () => {
+    const session = openSession(client, { prepares: true });
+    session.begin();
+    const users = session.db.selectFrom("users").select("id");
+    await expect(users.where("id", "=", new Date(THEN) as never).execute()).rejects.toThrow("is no value of a query");
+  });
+});
+
+describe("A write whose statements go together", () => {
+  let store: Store;
+
+  beforeEach(async () => {
+    store = await openPostgresStore({ url: place.url, maxConnections: 3 });
+  });
+  afterEach(() => store.close());
+
+  const addBoth = (id: string, role: string) =>
+    store.write(({ db }) => Promise.all([insertUser(db, userRow(id)), giveRoles(db, id, [role])]));
+  const find = (id: string) => store.read((db) => findUser(db, "id", id));
+
+  it.each([1, 2, 3])("keeps nothing if one of them fails, whichever time it is (%i)", async (times) => {
+    for (let time = 1; time < times; time += 1) await addBoth(`ada${time}`, "user");
+    await expect(addBoth("bob", "ghost")).rejects.toMatchObject({ code: "23503" });
+    expect(await find("bob")).toBeNull();
+    expect((await addBoth("bob", "user")).length).toBe(2);
+    expect((await find("bob"))?.roles).toEqual(["user"]);
+  });
+
+  it("keeps nothing of what comes behind one that fails, prepared or not", async () => {
+    await addBoth("ada", "user");
+    const twice = store.write(({ db }) => {
+      const late = db.updateTable("users").set({ epoch: 9 }).where("id", "=", "ada").execute();
+      return Promise.all([insertUser(db, userRow("ada")), giveRoles(db, "ada", ["admin"]), late]);
+    });
+    await expect(twice).rejects.toMatchObject({ code: "23505" });
+    expect(await find("ada")).toMatchObject({ epoch: 1, roles: ["user"] });
+    expect(await store.read((db) => takenName(db, "ada", null))).toBe("username");
+  });
+});
