@@ -31,6 +31,9 @@ function wrapDriver(): void {
   Object.defineProperty(Client.prototype, "query", { value: notedQuery });
 }
 
+/** What nobody prepares by hand: it costs the driver more. */
+const CONTROL = /^(begin|commit)\b/;
+
 function statementsOf(asked: unknown): readonly Statement[] {
   if (typeof asked === "string") return [{ text: asked, values: [], name: null }];
   if (typeof asked !== "object" || asked === null) return [];
@@ -39,6 +42,6 @@ function statementsOf(asked: unknown): readonly Statement[] {
     return asked.asked.flatMap(({ statement, values }) => statementsOf({ ...statement, values }));
   if (!("text" in asked) || typeof asked.text !== "string") return [];
   const values = "values" in asked && Array.isArray(asked.values) ? asked.values : [];
-  const name = "name" in asked && typeof asked.name === "string" ? asked.name : null;
-  return [{ text: asked.text, values, name }];
+  const isNamed = "name" in asked && typeof asked.name === "string" && !CONTROL.test(asked.text);
+  return [{ text: asked.text, values, name: isNamed ? String(asked.name) : null }];
 }

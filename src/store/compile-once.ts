@@ -33,10 +33,9 @@ export function compileOnce<Given extends Values, Row>(
     return template;
   }
 
-  return function ask(db: Queries, ...given: Given): Promise<QueryResult<Row>> {
+  return function askFor(db: Queries, ...given: Given): Promise<QueryResult<Row>> {
     const { query, parameters } = templateFor(db);
-    const asked = { ...query, parameters: parameters(given) };
-    return shortcuts.get(db)?.executeQuery<Row>(asked) ?? db.executeQuery<Row>(asked);
+    return ask<Row>(db, { ...query, parameters: parameters(given) });
   };
 }
 
@@ -47,8 +46,8 @@ const LONGEST_LIST = 32;
 export function compileOnceForList<Row>(build: (db: Queries, texts: readonly string[]) => Query<Row>) {
   const byLength = new Map<number, (db: Queries, ...texts: string[]) => Promise<QueryResult<Row>>>();
 
-  return function ask(db: Queries, texts: readonly string[]): Promise<QueryResult<Row>> {
-    if (texts.length > LONGEST_LIST) return db.executeQuery<Row>({ ...build(db, texts).compile() });
+  return function askFor(db: Queries, texts: readonly string[]): Promise<QueryResult<Row>> {
+    if (texts.length > LONGEST_LIST) return ask<Row>(db, { ...build(db, texts).compile() });
     const samples = texts.map((_text, index) => `text ${index}`);
     const known = byLength.get(texts.length) ?? compileOnce((one, ...given: string[]) => build(one, given), samples);
     byLength.set(texts.length, known);
@@ -64,6 +63,11 @@ const shortcuts = new WeakMap<Queries, Shortcut>();
 /** Has the queries of `db` that are put together once run by `shortcut`: its one connection, which need not be taken in turns. */
 export function setShortcut(db: Queries, shortcut: Shortcut): void {
   shortcuts.set(db, shortcut);
+}
+
+/** Asks now: by way of Kysely, it would be later. */
+function ask<Row>(db: Queries, query: CompiledQuery): Promise<QueryResult<Row>> {
+  return shortcuts.get(db)?.executeQuery<Row>(query) ?? db.executeQuery<Row>(query);
 }
 
 function templateOf(query: CompiledQuery, samples: Values): Template {

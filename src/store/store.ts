@@ -27,8 +27,13 @@ export type Tx = {
  * longer than that; but what is being committed is committed, whoever went away.
  */
 export type Store = {
-  /** Runs queries that all see one state of the database. */
+  /** Runs queries that all see one state of the database. `work` may run more than once. */
   readonly read: <T>(work: (db: Queries) => Promise<T>, patience?: Patience) => Promise<T>;
+  /**
+   * The same for queries that are put together once (compile-once.ts) and all asked for before any is answered: with
+   * the least that goes to and fro.
+   */
+  readonly readAtOnce: <T>(work: (db: Queries) => Promise<T>, patience?: Patience) => Promise<T>;
   /**
    * Runs queries that are kept together. Resolves when they are on disk; a throw
    * from `work` undoes them and is passed on. `work` may run more than once, and

@@ -34,7 +34,7 @@ export type NewUser = {
 export type CreateUser = (input: NewUser, patience?: Patience) => Promise<UserRow>;
 
 type CreateUserDeps = {
-  readonly store: Pick<Store, "read" | "write">;
+  readonly store: Pick<Store, "readAtOnce" | "write">;
   readonly hasher: Pick<PasswordHasher, "hash">;
   readonly audit: Audit;
   readonly random: Random;
@@ -49,7 +49,7 @@ export function createUserCreator({ store, hasher, audit, random }: CreateUserDe
     const names = { username: preparedUsername(username), email: email === "" ? null : canonicalAddress(email) };
     await checkNewPassword(password, names);
     // Asked again inside the write; here, so that a refusal costs no hash.
-    await store.read((db) => refuseTaken(db, names, roles), patience);
+    await store.readAtOnce((db) => refuseTaken(db, names, roles), patience);
     const hash = await hasher.hash(password, patience?.signal);
     return store.write(
       onBehalfOf(actor, (tx) => insert(tx, names, hash, roles, actor)),

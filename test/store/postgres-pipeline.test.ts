@@ -1,13 +1,17 @@
 /** Statements that are asked for at once: they go together, and still do one after the other what they would alone. */
+import { sql } from "kysely";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { compileOnce } from "../../src/store/compile-once.ts";
 import { parseAddress } from "../../src/store/postgres/address.ts";
 import { clientConfig, TIMEOUTS } from "../../src/store/postgres/client.ts";
 import { openSession } from "../../src/store/postgres/dialect.ts";
 import { createPipeline } from "../../src/store/postgres/pipeline.ts";
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
+import { areRoles } from "../../src/store/queries/roles.ts";
 import { findUser, giveRoles, insertUser, takenName } from "../../src/store/queries/users.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Queries, Store } from "../../src/store/store.ts";
+import { waitingFor } from "../support/patience.ts";
 import { makePlace, type TestPlace } from "../support/postgres.ts";
 import { THEN, userRow } from "./conformance/rows.ts";
 
@@ -158,4 +162,82 @@ describe("A write whose statements go together", () => {
     expect(await find("ada")).toMatchObject({ epoch: 1, roles: ["user"] });
     expect(await store.read((db) => takenName(db, "ada", null))).toBe("username");
   });
+});
+
+describe("A read whose queries go together", () => {
+  let store: Store;
+
+  beforeEach(async () => {
+    store = await openPostgresStore({ url: place.url, maxConnections: 1 });
+    await store.write(({ db }) => insertUser(db, userRow("ada")));
+  });
+  afterEach(() => store.close());
+
+  const settings = compileOnce(
+    (db, first: string, second: string) =>
+      db.selectNoFrom([
+        sql<string>`current_setting(${first})`.as("first"),
+        sql<string>`current_setting(${second})`.as("second"),
+      ]),
+    ["1", "2"],
+  );
+  const both = (db: Queries) => Promise.all([takenName(db, "ada", null), takenName(db, "bob", null)]);
+
+  it("is answered the same, whichever time it is asked", async () => {
+    for (let time = 1; time <= 3; time += 1) expect(await store.readAtOnce(both)).toEqual(["username", null]);
+  });
+
+  it("takes no query that comes after an answer, and its connection serves the next", async () => {
+    const late = store.readAtOnce(async (db) => {
+      await both(db);
+      return takenName(db, "ada", null);
+    });
+    await expect(late).rejects.toThrow("after the end of its transaction");
+    expect(await store.readAtOnce(both)).toEqual(["username", null]);
+  });
+
+  it("fails as whoever asks it does, and its connection serves the next", async () => {
+    const refuse = (): Promise<never> => {
+      throw new Error("at once");
+    };
+    await expect(store.readAtOnce(refuse)).rejects.toThrow("at once");
+    await expect(store.read(refuse)).rejects.toThrow("at once");
+    expect(await store.readAtOnce(both)).toEqual(["username", null]);
+  });
+
+  it("cannot write", async () => {
+    const sly = (db: Queries) => Promise.all([both(db), insertUser(db, userRow("eve"))]);
+    await expect(store.readAtOnce(sly)).rejects.toMatchObject({ reason: "UNAVAILABLE", cause: { code: "25006" } });
+    expect(await store.readAtOnce(both)).toEqual(["username", null]);
+    expect(await store.read((db) => findUser(db, "id", "eve"))).toBeNull();
+  });
+
+  it("may ask for many at once", async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `role ${index}`);
+    expect(await store.readAtOnce((db) => Promise.all([areRoles(db, names), areRoles(db, ["user"])]))).toEqual([
+      false,
+      true,
+    ]);
+  });
+
+  it.each(["read", "readAtOnce"] as const)("(%s) is no loss if the server ended its idle connection", async (way) => {
+    const [{ pid } = { pid: null }] = (
+      await store.read((db) => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db))
+    ).rows;
+    await place.ask(`select pg_terminate_backend(${pid}, 5000)`);
+    expect(await store[way](both)).toEqual(["username", null]);
+  });
+
+  it.each(["read", "readAtOnce"] as const)(
+    "(%s) has the deadline of whoever asks, and the next one has its own",
+    async (way) => {
+      const timeouts = async (db: Queries) => (await settings(db, "statement_timeout", "lock_timeout")).rows[0];
+      const usual = await store[way](timeouts);
+      for (let time = 1; time <= 2; time += 1) {
+        const soon = await store[way](timeouts, waitingFor(900));
+        for (const text of Object.values(soon ?? {})) expect(Number(/^(\d+)ms$/.exec(text)?.[1])).toBeLessThan(900);
+      }
+      expect(await store[way](timeouts)).toEqual(usual);
+    },
+  );
 });

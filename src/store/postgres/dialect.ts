@@ -26,6 +26,10 @@ export type Session = {
   readonly db: Queries;
   /** Lets queries through until it is ended, each if `mayGoOn` does not throw. */
   readonly begin: (mayGoOn?: () => void) => void;
+  /** Asks for a statement of the transaction's own, in its place among the queries. */
+  readonly say: (sql: string, parameters?: readonly unknown[]) => Promise<void>;
+  /** No more is asked for; what was goes through. */
+  readonly complete: () => void;
   /** No query goes through any more: the connection is about to be somebody else's. */
   readonly end: () => void;
 };
@@ -47,24 +51,28 @@ export function sessionOn(client: ClientBase): Session {
  */
 export function openSession(client: ClientBase, { prepares }: { readonly prepares: boolean }): Session {
   let isOpen = false;
+  let isComplete = false;
   let mayGoOn = () => {};
   const send = createPipeline(client, () => {
-    if (!isOpen) throw new Error("a query came after the end of its transaction");
+    if (!isOpen) throw afterEnd();
     mayGoOn();
   });
 
-  const connection: DatabaseConnection = {
-    executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-      return new Promise((resolve, reject) => {
-        send({
-          text: sql,
-          name: prepares ? nameOf(sql) : undefined,
-          values: parameters.map(storable),
-          resolve: ({ rows, changes }) => resolve(toResult(rows as Row[], changes)),
-          reject,
-        });
+  function ask<Row>(sql: string, parameters: readonly unknown[]): Promise<QueryResult<Row>> {
+    return new Promise((resolve, reject) => {
+      if (isComplete) return reject(afterEnd());
+      send({
+        text: sql,
+        name: prepares ? nameOf(sql) : undefined,
+        values: parameters.map(storable),
+        resolve: ({ rows, changes }) => resolve(toResult(rows as Row[], changes)),
+        reject,
       });
-    },
+    });
+  }
+
+  const connection: DatabaseConnection = {
+    executeQuery: <Row>({ sql, parameters }: CompiledQuery) => ask<Row>(sql, parameters),
     streamQuery(): never {
       throw new Error("streaming is not supported");
     },
@@ -83,12 +91,21 @@ export function openSession(client: ClientBase, { prepares }: { readonly prepare
     begin(asked = () => {}) {
       mayGoOn = asked;
       isOpen = true;
+      isComplete = false;
+    },
+    async say(sql, parameters = []) {
+      await ask(sql, parameters);
+    },
+    complete() {
+      isComplete = true;
     },
     end() {
       isOpen = false;
     },
   };
 }
+
+const afterEnd = () => new Error("a query came after the end of its transaction");
 
 /** PostgreSQL has no U+0000. Nothing that is kept holds one, so whoever looks for it must find nothing, and not fail. */
 function storable(value: unknown): string | null {

@@ -14,7 +14,7 @@ import { createHints, type Hints } from "./hints.ts";
 import { type ClientPool, createClientPool } from "./pool.ts";
 import { waitBeforeRetry } from "./retry.ts";
 import { migratePostgres } from "./schema.ts";
-import { runRead, runWrite } from "./transaction.ts";
+import { runRead, runReadAtOnce, runWrite } from "./transaction.ts";
 
 /** Which database, and how much is asked of it. */
 export type PostgresStoreOptions = {
@@ -77,20 +77,21 @@ function createStore({ pool, hints, timeouts, jitter }: Parts): Store {
     }
   }
 
-  const read: Store["read"] = (work, patience) =>
-    unlessClosed(() => {
-      // A connection that broke while it was idle shows it here first.
-      let hasBegun = false;
-      const begin: typeof work = (db) => {
-        hasBegun = true;
-        return work(db);
-      };
-      return persist(
-        () => pool.read((client) => runRead({ client, patience, timeouts }, begin), patience),
-        patience,
-        () => !hasBegun,
-      );
-    });
+  function readBy(run: typeof runRead): Store["read"] {
+    return (work, patience) =>
+      unlessClosed(() => {
+        // A connection that broke while it was idle shows it here first.
+        let hasBegun = false;
+        const onBegun = () => {
+          hasBegun = true;
+        };
+        return persist(
+          () => pool.read((client) => run({ client, patience, timeouts }, { work, onBegun }), patience),
+          patience,
+          () => !hasBegun,
+        );
+      });
+  }
 
   const write: Store["write"] = (work, patience) =>
     unlessClosed(async () => {
@@ -111,7 +112,8 @@ function createStore({ pool, hints, timeouts, jitter }: Parts): Store {
   }
 
   return {
-    read,
+    read: readBy(runRead),
+    readAtOnce: readBy(runReadAtOnce),
     write,
     changeMarker: () => null,
     onHint: hints.onHint,

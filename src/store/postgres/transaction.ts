@@ -13,7 +13,7 @@ import { Refusal } from "../../errors.ts";
 import { isTooLate, type Patience, timeLeft } from "../../lib/patience.ts";
 import type { Queries, Tx } from "../store.ts";
 import type { Timeouts } from "./client.ts";
-import { sessionOn } from "./dialect.ts";
+import { type Session, sessionOn } from "./dialect.ts";
 import { PostgresFault, toFault, unavailable } from "./fault.ts";
 
 /** The database's time, in whole milliseconds. */
@@ -22,6 +22,7 @@ export const NOW = "floor(extract(epoch from clock_timestamp()) * 1000)::bigint 
 const BEGIN_READ = "begin isolation level repeatable read read only";
 const BEGIN_WRITE = "begin isolation level read committed";
 const SELECT_NOW = `select ${NOW}`;
+const SHORTEN = "select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)";
 const END_READ = "commit";
 /** A commit that waits for a replica must not be cut short by a time-out: it would pass for one that did not wait. */
 const END_WRITE = "set local statement_timeout = 0; commit";
@@ -42,11 +43,36 @@ export type Terms = {
   readonly timeouts: Timeouts;
 };
 
-/** Runs `work` on one snapshot. @throws PostgresFault, and what `work` throws. */
-export async function runRead<T>(terms: Terms, work: (db: Queries) => Promise<T>): Promise<T> {
-  await say(terms.client, [BEGIN_READ, ...shortened(terms)].join("; "));
-  return within(terms, END_READ, ({ db }) => work(db));
+/** A read to be run; `onBegun` is told that the connection was fit for it. */
+export type Reading<T> = { readonly work: (db: Queries) => Promise<T>; readonly onBegun: () => void };
+
+/** Runs a read on one snapshot, which begins with its first queries. @throws PostgresFault, and what `work` throws. */
+export async function runRead<T>(terms: Terms, { work, onBegun }: Reading<T>): Promise<T> {
+  const read = async (session: Session) => {
+    const asked = [beginRead(session, terms).then(onBegun), begun(() => work(session.db))] as const;
+    const [, value] = await Promise.all(asked);
+    return value;
+  };
+  return within(terms, () => commit(terms.client, END_READ), read);
 }
+
+/** The same where `work` asks for everything at once: it goes, with its beginning and its end, in one piece. */
+export async function runReadAtOnce<T>(terms: Terms, { work, onBegun }: Reading<T>): Promise<T> {
+  const read = async (session: Session) => {
+    const asked = [
+      beginRead(session, terms).then(onBegun),
+      begun(() => work(session.db)),
+      session.say(END_READ),
+    ] as const;
+    session.complete();
+    const [, value] = await Promise.all(asked);
+    return value;
+  };
+  return within(terms, async () => {}, read);
+}
+
+/** Begun now; whatever it throws at once, it throws later. */
+const begun = async <T>(work: () => Promise<T>): Promise<T> => work();
 
 /**
  * Runs `work` and commits.
@@ -54,40 +80,47 @@ export async function runRead<T>(terms: Terms, work: (db: Queries) => Promise<T>
  * during the commit, and nobody knows.
  */
 export async function runWrite<T>(terms: Terms, work: (tx: Tx) => Promise<T>): Promise<Written<T>> {
-  const now = timeOf(await say(terms.client, [BEGIN_WRITE, ...shortened(terms), SELECT_NOW].join("; ")));
+  const { statement, lock, isShorter } = timeoutsOf(terms);
+  const shorten = `set local statement_timeout = ${statement}; set local lock_timeout = ${lock}`;
+  const now = timeOf(await say(terms.client, [BEGIN_WRITE, ...(isShorter ? [shorten] : []), SELECT_NOW].join("; ")));
   const effects: (() => void)[] = [];
   let hasNews = false;
-  const value = await within(terms, END_WRITE, ({ db }) =>
-    work({
-      db,
-      now,
-      locksRows: true,
-      onCommit: (effect) => void effects.push(effect),
-      announce: () => {
-        hasNews = true;
-      },
-    }),
+  const value = await within(
+    terms,
+    () => commit(terms.client, END_WRITE),
+    ({ db }) =>
+      work({
+        db,
+        now,
+        locksRows: true,
+        onCommit: (effect) => void effects.push(effect),
+        announce: () => {
+          hasNews = true;
+        },
+      }),
   );
   return { value, effects, hasNews };
 }
 
-/** The time-outs that are to be shorter than the connection's. */
-function shortened({ patience, timeouts }: Terms): readonly string[] {
-  const settings = [["statement_timeout", timeouts.statementMs] as const, ["lock_timeout", timeouts.lockMs] as const];
-  return (
-    settings
-      .map(([name, ms]) => ({ name, ms, leftMs: Math.floor(timeLeft(patience, ms)) }))
-      .filter(({ ms, leftMs }) => leftMs < ms)
-      // To the server, 0 would be no time-out at all.
-      .map(({ name, leftMs }) => `set local ${name} = ${Math.max(1, leftMs)}`)
-  );
+/** What is begun with the first queries; if that fails, so do they. */
+async function beginRead(session: Session, terms: Terms): Promise<void> {
+  const { statement, lock, isShorter } = timeoutsOf(terms);
+  await Promise.all([session.say(BEGIN_READ), isShorter && session.say(SHORTEN, [statement, lock])]);
 }
 
-/** Runs the work of a transaction that has begun, and ends it. */
+/** The time-outs of a transaction, in milliseconds; `isShorter` than the connection's if somebody waits less long. */
+function timeoutsOf({ patience, timeouts: { statementMs, lockMs } }: Terms) {
+  // To the server, 0 would be no time-out at all.
+  const atMost = (ms: number) => (ms === 0 ? 0 : Math.max(1, Math.floor(timeLeft(patience, ms))));
+  const [statement, lock] = [atMost(statementMs), atMost(lockMs)];
+  return { statement, lock, isShorter: statement < statementMs || lock < lockMs };
+}
+
+/** Runs the work of a transaction, and ends it. */
 async function within<T>(
   { client, patience }: Terms,
-  end: string,
-  work: (session: { readonly db: Queries }) => Promise<T>,
+  end: () => Promise<void>,
+  work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const session = sessionOn(client);
   session.begin(() => {
@@ -102,7 +135,7 @@ async function within<T>(
     throw error;
   }
   session.end();
-  await commit(client, end);
+  await end();
   return value;
 }
 

@@ -109,7 +109,7 @@ function createStore({ groups, writer, db, reader, clock }: Parts): Store {
     return reader.inTransaction ? null : Number(reader.pragma("data_version", { simple: true }));
   }
 
-  return { read, write, close, changeMarker };
+  return { read, readAtOnce: read, write, close, changeMarker };
 }
 
 async function inSnapshot<T>(reader: Connection, work: () => Promise<T>): Promise<T> {
