@@ -24,8 +24,11 @@ import { CONNECTIONS, makePeople, recordWrites } from "../world/recorded-writes.
 import type { World } from "../world/world.ts";
 import type { Finding } from "./finding.ts";
 
-/** Rounds until code is compiled and plans are made, and those that count. */
-const WARM = 3;
+/**
+ * Rounds until code is compiled and plans are made, and those that count. The loop is compiled after three rounds; a
+ * server has more code, and threads of it compile for fifteen or so.
+ */
+const WARM = 20;
 const COUNTED = 5;
 /** Calls in a round, of each kind. */
 const CALLS = 1000;

@@ -25,14 +25,22 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<re
 function wrapDriver(): void {
   const query = Client.prototype.query;
   function notedQuery(this: Client, ...args: unknown[]): unknown {
-    notes.getStore()?.push(...statementsOf(args[0]));
+    const store = notes.getStore();
+    for (const statement of statementsOf(args[0])) if (store !== undefined) note(store, statement);
     return Reflect.apply(query, this, args);
   }
   Object.defineProperty(Client.prototype, "query", { value: notedQuery });
 }
 
-/** What nobody prepares by hand: it costs the driver more. */
-const CONTROL = /^(begin|commit)\b/;
+/** What begins and ends a transaction nobody prepares by hand, and sends it with what else has no values: that costs least. */
+function note(statements: Statement[], { text, values, name }: Statement): void {
+  const last = statements.at(-1);
+  const isFollowing =
+    last !== undefined && last.name === null && last.values.length === 0 && !/commit$/.test(last.text);
+  if (isFollowing && values.length === 0)
+    statements[statements.length - 1] = { ...last, text: `${last.text}; ${text}` };
+  else statements.push({ text, values, name: /^(begin|commit)\b/.test(text) ? null : name });
+}
 
 function statementsOf(asked: unknown): readonly Statement[] {
   if (typeof asked === "string") return [{ text: asked, values: [], name: null }];
@@ -42,6 +50,6 @@ function statementsOf(asked: unknown): readonly Statement[] {
     return asked.asked.flatMap(({ statement, values }) => statementsOf({ ...statement, values }));
   if (!("text" in asked) || typeof asked.text !== "string") return [];
   const values = "values" in asked && Array.isArray(asked.values) ? asked.values : [];
-  const isNamed = "name" in asked && typeof asked.name === "string" && !CONTROL.test(asked.text);
-  return [{ text: asked.text, values, name: isNamed ? String(asked.name) : null }];
+  const name = "name" in asked && typeof asked.name === "string" ? asked.name : null;
+  return [{ text: asked.text, values, name }];
 }

@@ -70,7 +70,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     const token = refreshTokens.read(input.refreshToken);
     if (token === null) throw new Refusal("REFRESH_TOKEN_INVALID");
     if (token.expiresAt <= clock.now() && !isDoubtful(token.expiresAt)) throw new Refusal("REFRESH_TOKEN_EXPIRED");
-    const outcome = await commit((tx) => exchange(tx, token, input), patience);
+    const outcome = await commit((tx) => exchange(tx, token, input), patience, { asksFirst: true });
     if ("refused" in outcome) throw new Refusal(outcome.refused);
     return issueTokenPair(outcome.grant);
   };

@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { evenIfGone, type Patience } from "../lib/patience.ts";
-import type { Store, Tx } from "../store/store.ts";
+import type { Store, Tx, WriteManner } from "../store/store.ts";
 import type { LogFollower } from "./log-follower.ts";
 
 /**
@@ -11,6 +11,7 @@ import type { LogFollower } from "./log-follower.ts";
 export type Commit = <T extends { readonly revision: number | null }>(
   work: (tx: Tx) => Promise<T>,
   patience?: Patience,
+  manner?: WriteManner,
 ) => Promise<T>;
 
 /** A {@link Commit} on `store`. */
@@ -18,8 +19,8 @@ export function createCommit(deps: {
   readonly store: Pick<Store, "write">;
   readonly follower: Pick<LogFollower, "catchUp">;
 }): Commit {
-  return async function commit(work, patience) {
-    const result = await deps.store.write(work, evenIfGone(patience));
+  return async function commit(work, patience, manner) {
+    const result = await deps.store.write(work, evenIfGone(patience), manner);
     // Whatever memory holds: its revision may count in a log that was replaced a moment ago.
     if (result.revision !== null) await deps.follower.catchUp().catch(notFollowed);
     return result;

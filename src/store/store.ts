@@ -22,6 +22,12 @@ export type Tx = {
   readonly announce?: () => void;
 };
 
+/** How a write goes about it. */
+export type WriteManner = {
+  /** Whether it asks for its first queries before it looks at `now`: then they go together with its beginning. */
+  readonly asksFirst?: boolean;
+};
+
 /**
  * A database. Work is not begun once the patience of whoever asks is over, and what it then waits for, it waits for no
  * longer than that; but what is being committed is committed, whoever went away.
@@ -41,7 +47,7 @@ export type Store = {
    * @throws Refusal UNAVAILABLE if the database cannot take the write in time; DEADLINE_EXCEEDED if nobody waited any
    * more when it was the write's turn.
    */
-  readonly write: <T>(work: (tx: Tx) => Promise<T>, patience?: Patience) => Promise<T>;
+  readonly write: <T>(work: (tx: Tx) => Promise<T>, patience?: Patience, manner?: WriteManner) => Promise<T>;
   /**
    * Changes whenever anyone may have changed the database, this process included;
    * `null` where only reading tells.

@@ -54,6 +54,7 @@ export function createUserCreator({ store, hasher, audit, random }: CreateUserDe
     return store.write(
       onBehalfOf(actor, (tx) => insert(tx, names, hash, roles, actor)),
       patience,
+      { asksFirst: true },
     );
   };
 

@@ -6,11 +6,11 @@ import { compileOnce } from "../../src/store/compile-once.ts";
 import { parseAddress } from "../../src/store/postgres/address.ts";
 import { clientConfig, TIMEOUTS } from "../../src/store/postgres/client.ts";
 import { openSession } from "../../src/store/postgres/dialect.ts";
-import { createPipeline } from "../../src/store/postgres/pipeline.ts";
+import { createPipeline, type Pipeline } from "../../src/store/postgres/pipeline.ts";
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { areRoles } from "../../src/store/queries/roles.ts";
 import { findUser, giveRoles, insertUser, takenName } from "../../src/store/queries/users.ts";
-import type { Queries, Store } from "../../src/store/store.ts";
+import type { Queries, Store, Tx } from "../../src/store/store.ts";
 import { waitingFor } from "../support/patience.ts";
 import { makePlace, type TestPlace } from "../support/postgres.ts";
 import { THEN, userRow } from "./conformance/rows.ts";
@@ -25,21 +25,21 @@ afterEach(() => place.remove());
 describe("Statements asked for at once on a connection", () => {
   let client: Client;
   let mayGoOn: () => void;
-  let send: ReturnType<typeof createPipeline>;
+  let pipeline: Pipeline;
 
   beforeEach(async () => {
     client = new Client(clientConfig(parseAddress(place.url), TIMEOUTS));
     client.on("error", () => {});
     await client.connect();
     mayGoOn = () => {};
-    send = createPipeline(client, () => mayGoOn());
+    pipeline = createPipeline(client, () => mayGoOn());
     await client.query("create table notes (id bigint primary key, note text)");
   });
   afterEach(() => client.end());
 
   const ask = (text: string, ...values: (string | null)[]) =>
     new Promise<readonly unknown[]>((resolve, reject) => {
-      send({ text, name: text, values, resolve: ({ rows, changes }) => resolve([changes, ...rows]), reject });
+      pipeline.send({ text, name: text, values, resolve: ({ rows, changes }) => resolve([changes, ...rows]), reject });
     });
   const ADD = "insert into notes values ($1, $2)";
   const LIST = "select * from notes order by id";
@@ -80,7 +80,9 @@ describe("Statements asked for at once on a connection", () => {
   it("end with the first that fails: the rest is not begun", async () => {
     await prepare();
     expect(await outcomes(ask(ADD, "1", "one"), ask(FAIL, "0"), ask(ADD, "2", "two"))).toEqual([[1], "22012", "22012"]);
-    // All up to the failure was one transaction, since nobody had begun another.
+    // Nor is what is asked for later, until another transaction begins. This one was all up to the failure.
+    expect(await outcomes(ask(LIST), ask("select 1 as never_before"))).toEqual(["22012", "22012"]);
+    pipeline.begin();
     expect(await ask(LIST)).toEqual([null]);
   });
 
@@ -89,6 +91,7 @@ describe("Statements asked for at once on a connection", () => {
     await client.query("begin");
     expect(await outcomes(ask(ADD, "1", "one"), ask(ADD, "1", "again"), ask(LIST))).toEqual([[1], "23505", "23505"]);
     await client.query("rollback");
+    pipeline.begin();
     expect(await outcomes(ask(ADD, "1", "one"), ask(LIST))).toEqual([[1], [null, { id: 1, note: "one" }]]);
   });
 
@@ -104,6 +107,7 @@ describe("Statements asked for at once on a connection", () => {
       "forbidden",
     ]);
     mayGoOn = () => {};
+    pipeline.begin();
     expect(await ask(LIST)).toEqual([null]);
   });
 
@@ -119,8 +123,9 @@ describe("Statements asked for at once on a connection", () => {
     await prepare();
     await place.ask("alter table notes drop column note");
     expect(await outcomes(ask(LIST))).toEqual(["0A000"]);
+    pipeline.begin();
     await expect(
-      new Promise((_, reject) => send({ text: LIST, name: LIST, values: [], resolve() {}, reject })),
+      new Promise((_, reject) => pipeline.send({ text: LIST, name: LIST, values: [], resolve() {}, reject })),
     ).rejects.toMatchObject({ kind: "lost" });
   });
 
@@ -161,6 +166,60 @@ describe("A write whose statements go together", () => {
     await expect(twice).rejects.toMatchObject({ code: "23505" });
     expect(await find("ada")).toMatchObject({ epoch: 1, roles: ["user"] });
     expect(await store.read((db) => takenName(db, "ada", null))).toBe("username");
+  });
+});
+
+describe("A write that asks before it looks at the time", () => {
+  let store: Store;
+  const first = { asksFirst: true };
+
+  beforeEach(async () => {
+    store = await openPostgresStore({ url: place.url, maxConnections: 3 });
+  });
+  afterEach(() => store.close());
+
+  const add = (id: string, create_time: number, { db }: Tx) => insertUser(db, userRow(id, { create_time }));
+
+  it("knows it with the first answer, and is kept", async () => {
+    for (const id of ["ada", "bob", "eve"]) {
+      const write = async (tx: Tx) => {
+        await takenName(tx.db, id, null);
+        await add(id, tx.now, tx);
+        return tx.now;
+      };
+      const now = await store.write(write, undefined, first);
+      expect((await store.read((db) => findUser(db, "id", id)))?.create_time).toBe(now);
+    }
+  });
+
+  it("is refused if it looks too early, and nothing of it is kept", async () => {
+    await expect(store.write((tx) => add("ada", tx.now, tx), undefined, first)).rejects.toThrow("looked at before");
+    expect(await store.read((db) => findUser(db, "id", "ada"))).toBeNull();
+    await store.write((tx) => add("ada", tx.now, tx));
+  });
+
+  it("changes nothing if it cannot begin, however it goes on", async () => {
+    const query = Client.prototype.query;
+    const spoil = vi.spyOn(Client.prototype, "query").mockImplementation(function spoilt(
+      this: Client,
+      ...args: unknown[]
+    ) {
+      const [asked] = args;
+      const text = typeof asked === "object" && asked !== null && "text" in asked ? String(asked.text) : "";
+      const spoilt = text.startsWith("begin") ? [{ ...Object(asked), text: "begin nonsense", name: undefined }] : args;
+      return Reflect.apply(query, this, spoilt);
+    });
+    const fresh = await openPostgresStore({ url: place.url, maxConnections: 3 });
+    const goOn = async (tx: Tx) => {
+      const added = add("eve", THEN, tx);
+      await added.catch(() => {});
+      await add("eve", THEN, tx).catch(() => {});
+      return added;
+    };
+    await expect(fresh.write(goOn, undefined, first)).rejects.toMatchObject({ code: "42601" });
+    spoil.mockRestore();
+    await fresh.close();
+    expect(await store.read((db) => findUser(db, "id", "eve"))).toBeNull();
   });
 });
 

@@ -15,7 +15,7 @@ import type { ClientBase } from "pg";
 import { setShortcut } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries } from "../store.ts";
-import { createPipeline } from "./pipeline.ts";
+import { createPipeline, type Outcome } from "./pipeline.ts";
 import { toText } from "./prepared.ts";
 
 /** Statements that each connection keeps prepared; more than the queries that there are, lists of any length apart. */
@@ -26,8 +26,12 @@ export type Session = {
   readonly db: Queries;
   /** Lets queries through until it is ended, each if `mayGoOn` does not throw. */
   readonly begin: (mayGoOn?: () => void) => void;
-  /** Asks for a statement of the transaction's own, in its place among the queries. */
-  readonly say: (sql: string, parameters?: readonly unknown[]) => Promise<void>;
+  /** Asks for a statement of the transaction's own, in its place among the queries; `tell` is told before them. */
+  readonly say: (
+    sql: string,
+    parameters?: readonly unknown[],
+    tell?: (row: Record<string, unknown> | undefined) => void,
+  ) => Promise<void>;
   /** No more is asked for; what was goes through. */
   readonly complete: () => void;
   /** No query goes through any more: the connection is about to be somebody else's. */
@@ -53,26 +57,26 @@ export function openSession(client: ClientBase, { prepares }: { readonly prepare
   let isOpen = false;
   let isComplete = false;
   let mayGoOn = () => {};
-  const send = createPipeline(client, () => {
+  const pipeline = createPipeline(client, () => {
     if (!isOpen) throw afterEnd();
     mayGoOn();
   });
 
-  function ask<Row>(sql: string, parameters: readonly unknown[]): Promise<QueryResult<Row>> {
+  function ask<T>(sql: string, parameters: readonly unknown[], toAnswer: (outcome: Outcome) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (isComplete) return reject(afterEnd());
-      send({
+      pipeline.send({
         text: sql,
         name: prepares ? nameOf(sql) : undefined,
         values: parameters.map(storable),
-        resolve: ({ rows, changes }) => resolve(toResult(rows as Row[], changes)),
+        resolve: (outcome) => resolve(toAnswer(outcome)),
         reject,
       });
     });
   }
 
   const connection: DatabaseConnection = {
-    executeQuery: <Row>({ sql, parameters }: CompiledQuery) => ask<Row>(sql, parameters),
+    executeQuery: <Row>({ sql, parameters }: CompiledQuery) => ask(sql, parameters, toResult<Row>),
     streamQuery(): never {
       throw new Error("streaming is not supported");
     },
@@ -92,10 +96,9 @@ export function openSession(client: ClientBase, { prepares }: { readonly prepare
       mayGoOn = asked;
       isOpen = true;
       isComplete = false;
+      pipeline.begin();
     },
-    async say(sql, parameters = []) {
-      await ask(sql, parameters);
-    },
+    say: (sql, parameters = [], tell = () => {}) => ask(sql, parameters, ({ rows: [row] }) => tell(row)),
     complete() {
       isComplete = true;
     },
@@ -113,8 +116,8 @@ function storable(value: unknown): string | null {
   return text?.includes("\0") ? text.replaceAll("\0", "\ufffd") : text;
 }
 
-function toResult<Row>(rows: Row[], changes: number | null): QueryResult<Row> {
-  return changes === null ? { rows } : { rows, numAffectedRows: BigInt(changes) };
+function toResult<Row>({ rows, changes }: Outcome): QueryResult<Row> {
+  return { rows: rows as Row[], ...(changes !== null && { numAffectedRows: BigInt(changes) }) };
 }
 
 /** Begins and ends for migrations alone. */

@@ -24,11 +24,20 @@ export type Outcome = {
   readonly changes: number | null;
 };
 
+/** Where orders are sent. */
+export type Pipeline = {
+  /** What comes now is another transaction's. */
+  readonly begin: () => void;
+  readonly send: (order: Order) => void;
+};
+
 /** Sends orders on `client`; `mayGoOn` is asked before, and throws if nothing must be sent any more. */
-export function createPipeline(client: ClientBase, mayGoOn: () => void): (order: Order) => void {
+export function createPipeline(client: ClientBase, mayGoOn: () => void): Pipeline {
   const prepared = new Map<string, Prepared>();
   const waiting: Order[] = [];
   let isSending = false;
+  /** Why nothing is sent any more. */
+  let failure: unknown = null;
 
   async function sendAll(): Promise<void> {
     while (waiting.length > 0) {
@@ -70,13 +79,18 @@ export function createPipeline(client: ClientBase, mayGoOn: () => void): (order:
     if (error !== null) refuse(left, toFault(error));
   }
 
-  /** What was asked for before the failure was known is of the same transaction, of which nothing will be kept. */
+  /**
+   * Of a transaction in which something failed nothing will be kept. Whatever else it asks for is not sent: if it was
+   * its beginning that failed, there is none, and a change would be kept by itself.
+   */
   function refuse(orders: readonly Order[], error: unknown): void {
+    failure ??= error;
     for (const { reject } of [...orders, ...waiting.splice(0)]) reject(error);
   }
 
   function isAllowed(orders: readonly Order[]): boolean {
     try {
+      if (failure !== null) throw failure;
       mayGoOn();
       return true;
     } catch (error) {
@@ -85,12 +99,17 @@ export function createPipeline(client: ClientBase, mayGoOn: () => void): (order:
     }
   }
 
-  return function send(order) {
-    waiting.push(order);
-    if (isSending) return;
-    isSending = true;
-    // After whatever else is asked for now.
-    queueMicrotask(sendAll);
+  return {
+    begin() {
+      failure = null;
+    },
+    send(order) {
+      waiting.push(order);
+      if (isSending) return;
+      isSending = true;
+      // After whatever else is asked for now.
+      queueMicrotask(sendAll);
+    },
   };
 }
 

@@ -93,10 +93,10 @@ function createStore({ pool, hints, timeouts, jitter }: Parts): Store {
       });
   }
 
-  const write: Store["write"] = (work, patience) =>
+  const write: Store["write"] = (work, patience, { asksFirst = false } = {}) =>
     unlessClosed(async () => {
       const { value, effects, hasNews } = await persist(
-        () => pool.write((client) => runWrite({ client, patience, timeouts }, work), patience),
+        () => pool.write((client) => runWrite({ client, patience, timeouts }, { work, asksFirst }), patience),
         patience,
         () => true,
       );

@@ -8,13 +8,13 @@
  * Somebody who waits less long than the connection's time-outs shortens them for the transaction, and no statement is
  * begun after the deadline. A client that goes away stops nothing that has begun.
  */
-import type { ClientBase, QueryResult } from "pg";
+import type { ClientBase } from "pg";
 import { Refusal } from "../../errors.ts";
 import { isTooLate, type Patience, timeLeft } from "../../lib/patience.ts";
 import type { Queries, Tx } from "../store.ts";
 import type { Timeouts } from "./client.ts";
 import { type Session, sessionOn } from "./dialect.ts";
-import { PostgresFault, toFault, unavailable } from "./fault.ts";
+import { type PostgresFault, toFault, unavailable } from "./fault.ts";
 
 /** The database's time, in whole milliseconds. */
 export const NOW = "floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now";
@@ -49,7 +49,7 @@ export type Reading<T> = { readonly work: (db: Queries) => Promise<T>; readonly 
 /** Runs a read on one snapshot, which begins with its first queries. @throws PostgresFault, and what `work` throws. */
 export async function runRead<T>(terms: Terms, { work, onBegun }: Reading<T>): Promise<T> {
   const read = async (session: Session) => {
-    const asked = [beginRead(session, terms).then(onBegun), begun(() => work(session.db))] as const;
+    const asked = [beginRead(session, terms).then(onBegun), atOnce(() => work(session.db))] as const;
     const [, value] = await Promise.all(asked);
     return value;
   };
@@ -61,7 +61,7 @@ export async function runReadAtOnce<T>(terms: Terms, { work, onBegun }: Reading<
   const read = async (session: Session) => {
     const asked = [
       beginRead(session, terms).then(onBegun),
-      begun(() => work(session.db)),
+      atOnce(() => work(session.db)),
       session.say(END_READ),
     ] as const;
     session.complete();
@@ -71,49 +71,62 @@ export async function runReadAtOnce<T>(terms: Terms, { work, onBegun }: Reading<
   return within(terms, async () => {}, read);
 }
 
-/** Begun now; whatever it throws at once, it throws later. */
-const begun = async <T>(work: () => Promise<T>): Promise<T> => work();
+/** Begun now; and what it throws now, it throws later. */
+const atOnce = async <T>(work: () => Promise<T>): Promise<T> => work();
+
+/** A write to be run; `asksFirst`: it asks for its first queries before it looks at the time, and they go together. */
+export type Writing<T> = { readonly work: (tx: Tx) => Promise<T>; readonly asksFirst: boolean };
 
 /**
  * Runs `work` and commits.
  * @throws PostgresFault and what `work` throws, and nothing is kept; Refusal UNAVAILABLE if the connection broke
  * during the commit, and nobody knows.
  */
-export async function runWrite<T>(terms: Terms, work: (tx: Tx) => Promise<T>): Promise<Written<T>> {
-  const { statement, lock, isShorter } = timeoutsOf(terms);
-  const shorten = `set local statement_timeout = ${statement}; set local lock_timeout = ${lock}`;
-  const now = timeOf(await say(terms.client, [BEGIN_WRITE, ...(isShorter ? [shorten] : []), SELECT_NOW].join("; ")));
+export async function runWrite<T>(terms: Terms, { work, asksFirst }: Writing<T>): Promise<Written<T>> {
   const effects: (() => void)[] = [];
   let hasNews = false;
-  const value = await within(
-    terms,
-    () => commit(terms.client, END_WRITE),
-    ({ db }) =>
-      work({
-        db,
-        now,
-        locksRows: true,
-        onCommit: (effect) => void effects.push(effect),
-        announce: () => {
-          hasNews = true;
-        },
-      }),
-  );
+  let now: number | null = null;
+  const written = async (session: Session) => {
+    const begun = beginWrite(session, terms, (at) => {
+      now = at;
+    });
+    if (!asksFirst) await begun;
+    const tx: Tx = {
+      db: session.db,
+      get now() {
+        if (now === null) throw new Error("the time of a write was looked at before its first query was answered");
+        return now;
+      },
+      locksRows: true,
+      onCommit: (effect) => void effects.push(effect),
+      announce: () => {
+        hasNews = true;
+      },
+    };
+    const [value] = await Promise.all([atOnce(() => work(tx)), begun]);
+    return value;
+  };
+  const value = await within(terms, () => commit(terms.client, END_WRITE), written);
   return { value, effects, hasNews };
 }
 
-/** What is begun with the first queries; if that fails, so do they. */
+/** What goes with the first queries; if it fails, so do they. */
 async function beginRead(session: Session, terms: Terms): Promise<void> {
-  const { statement, lock, isShorter } = timeoutsOf(terms);
-  await Promise.all([session.say(BEGIN_READ), isShorter && session.say(SHORTEN, [statement, lock])]);
+  await Promise.all([session.say(BEGIN_READ), shorten(session, terms)]);
 }
 
-/** The time-outs of a transaction, in milliseconds; `isShorter` than the connection's if somebody waits less long. */
-function timeoutsOf({ patience, timeouts: { statementMs, lockMs } }: Terms) {
+/** The same; `onTime` is told the database's time before any query is answered. */
+async function beginWrite(session: Session, terms: Terms, onTime: (now: number) => void): Promise<void> {
+  const tell = (row: Record<string, unknown> | undefined) => onTime(Number(row?.now));
+  await Promise.all([session.say(BEGIN_WRITE), shorten(session, terms), session.say(SELECT_NOW, [], tell)]);
+}
+
+/** Shortens the connection's time-outs for somebody who waits less long. */
+async function shorten(session: Session, { patience, timeouts: { statementMs, lockMs } }: Terms): Promise<void> {
   // To the server, 0 would be no time-out at all.
   const atMost = (ms: number) => (ms === 0 ? 0 : Math.max(1, Math.floor(timeLeft(patience, ms))));
   const [statement, lock] = [atMost(statementMs), atMost(lockMs)];
-  return { statement, lock, isShorter: statement < statementMs || lock < lockMs };
+  if (statement < statementMs || lock < lockMs) await session.say(SHORTEN, [statement, lock]);
 }
 
 /** Runs the work of a transaction, and ends it. */
@@ -146,32 +159,19 @@ async function rollBack(client: ClientBase): Promise<void> {
 
 async function commit(client: ClientBase, end: string): Promise<void> {
   try {
-    await say(client, end);
+    await client.query(end);
   } catch (error) {
-    if (mayHaveCommitted(error)) throw unavailable(error);
+    const fault = toFault(error);
+    if (mayHaveCommitted(fault)) throw unavailable(fault);
     await rollBack(client);
-    throw error;
+    throw fault;
   }
 }
 
 /** Told by the server, a failure is certain; but who ends a connection may do so after the commit. */
-function mayHaveCommitted(error: unknown): boolean {
-  return error instanceof PostgresFault && error.kind === "lost" && error.message !== NEVER_SENT;
+function mayHaveCommitted({ kind, message }: PostgresFault): boolean {
+  return kind === "lost" && message !== NEVER_SENT;
 }
 
 /** What the driver says of a connection that it knows to be broken. */
 const NEVER_SENT = "Client has encountered a connection error and is not queryable";
-
-async function say(client: ClientBase, text: string): Promise<QueryResult | readonly QueryResult[]> {
-  try {
-    return await client.query(text);
-  } catch (error) {
-    throw toFault(error);
-  }
-}
-
-/** What the last of several statements told. */
-export function timeOf(results: QueryResult | readonly QueryResult[]): number {
-  const last = "rows" in results ? results : results.at(-1);
-  return Number(last?.rows[0]?.now);
-}
