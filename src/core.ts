@@ -140,7 +140,7 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
     });
 
     const permits = others.hashPermits ?? createHashPermits(hashPermitsOf(config));
-    const hasher = createPasswordHasher({ argon2: config.argon2, permits });
+    const hasher = createPasswordHasher({ argon2: config.argon2, permits, random });
     const sessions = createSessionLife({ times: config, random });
     const audiences = createAudiencePolicy(config.audiences);
     const refreshTokens = createRefreshTokens({ issuer: config.issuer, keys });

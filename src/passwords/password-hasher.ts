@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { hash as argon2Hash, argon2id, verify as argon2Verify, type HashOptions } from "argon2";
 import { Refusal } from "../errors.ts";
 import { createPermits, type Permits, PermitsExhausted } from "../lib/permits.ts";
+import type { Random } from "../lib/random.ts";
 import { normalizePassword } from "./password-policy.ts";
 import { type Argon2Parameters, inReferenceOrder, parseArgon2Phc } from "./phc-string.ts";
 
@@ -62,10 +63,11 @@ export function hashPlacesOf(permits: number, workers: number): number {
 
 /** A hasher that makes hashes of the given cost, within the given permits. */
 export function createPasswordHasher(deps: {
-  argon2: Argon2Cost;
-  permits: Pick<Permits, "run" | "requireRoom">;
+  readonly argon2: Argon2Cost;
+  readonly permits: Pick<Permits, "run" | "requireRoom">;
+  readonly random: Pick<Random, "bytes">;
 }): PasswordHasher {
-  const { argon2: cost, permits } = deps;
+  const { argon2: cost, permits, random } = deps;
   const current: Argon2Parameters = {
     type: "argon2id",
     version: VERSION,
@@ -100,7 +102,9 @@ export function createPasswordHasher(deps: {
 
   return {
     hash: async (password, signal) => {
-      const encoded = await permitted(() => argon2Hash(normalizePassword(password), argon2Options(cost)), signal);
+      // Its own salt it would fetch from another thread, which takes longer than to make it.
+      const options = () => ({ ...argon2Options(cost), salt: Buffer.from(random.bytes(SALT_LENGTH)) });
+      const encoded = await permitted(() => argon2Hash(normalizePassword(password), options()), signal);
       return inReferenceOrder(encoded);
     },
     requireRoom,

@@ -55,6 +55,22 @@ export function compileOnceForList<Row>(build: (db: Queries, texts: readonly str
   };
 }
 
+/** The same for a query that adds a row, with all of its columns; put together once for each order of them. */
+export function compileOnceForRow<Row extends object, Result>(build: (db: Queries, row: Row) => Query<Result>) {
+  const byColumns = new WeakMap<Queries, Map<string, CompiledQuery>>();
+
+  return function askFor(db: Queries, row: Row): Promise<QueryResult<Result>> {
+    const parameters = Object.values(row);
+    const columns = Object.keys(row).join();
+    const known = byColumns.get(db) ?? new Map<string, CompiledQuery>();
+    byColumns.set(db, known);
+    const query = known.get(columns) ?? build(db, row).compile();
+    known.set(columns, query);
+    if (query.parameters.length !== parameters.length) throw new Error(`a value is missing from: ${query.sql}`);
+    return ask<Result>(db, { ...query, parameters });
+  };
+}
+
 /** What runs queries. */
 type Shortcut = { readonly executeQuery: <Row>(query: CompiledQuery) => Promise<QueryResult<Row>> };
 

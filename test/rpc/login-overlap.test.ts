@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Core } from "../../src/core.ts";
 import { Refusal } from "../../src/errors.ts";
+import { systemRandom } from "../../src/lib/random.ts";
 import { createHashPermits, createPasswordHasher, type PasswordHasher } from "../../src/passwords/password-hasher.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { loginWith } from "../support/login-flow.ts";
@@ -17,7 +18,11 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 function hasherAt(passes: number): PasswordHasher {
-  return createPasswordHasher({ argon2: { ...app.config.argon2, passes }, permits: createHashPermits(1) });
+  return createPasswordHasher({
+    random: systemRandom,
+    argon2: { ...app.config.argon2, passes },
+    permits: createHashPermits(1),
+  });
 }
 
 /** A hasher that finishes its check only when `change` is committed. */

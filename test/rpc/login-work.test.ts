@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPermits } from "../../src/lib/permits.ts";
+import { systemRandom } from "../../src/lib/random.ts";
 import { createHashPermits, createPasswordHasher } from "../../src/passwords/password-hasher.ts";
 import type { Store } from "../../src/store/store.ts";
 import { startApp, type TestApp } from "../support/app.ts";
@@ -27,6 +28,7 @@ function hashesOf(identifier: string, password: string, passes = app.config.argo
       return work();
     }, signal);
   const hasher = createPasswordHasher({
+    random: systemRandom,
     argon2: { ...app.config.argon2, passes },
     permits: { ...permits, run: counted },
   });
@@ -65,7 +67,7 @@ describe("The work of a login", () => {
 describe("A login that there is no room for", () => {
   it("is refused before anything is read on its behalf", async () => {
     const { argon2 } = app.config;
-    const hasher = createPasswordHasher({ argon2, permits: createPermits({ permits: 0, queue: 0 }) });
+    const hasher = createPasswordHasher({ random: systemRandom, argon2, permits: createPermits({ permits: 0, queue: 0 }) });
     let reads = 0;
     const read: Store["read"] = () => {
       reads += 1;

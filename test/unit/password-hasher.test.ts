@@ -2,10 +2,11 @@ import { argon2d, hash as argon2Hash, argon2i } from "argon2";
 import { describe, expect, it } from "vitest";
 import { Refusal } from "../../src/errors.ts";
 import { createPermits } from "../../src/lib/permits.ts";
+import { systemRandom } from "../../src/lib/random.ts";
 import { createHashPermits, createPasswordHasher, defaultHashPermits } from "../../src/passwords/password-hasher.ts";
 
 const argon2 = { memoryKiB: 64, passes: 1, lanes: 1 };
-const hasher = createPasswordHasher({ argon2, permits: createHashPermits(2) });
+const hasher = createPasswordHasher({ random: systemRandom, argon2, permits: createHashPermits(2) });
 const right = "correct horse";
 
 describe("a hash", () => {
@@ -106,6 +107,7 @@ describe("verifying nobody's password", () => {
     let runs = 0;
     const permits = createPermits({ permits: 1, queue: 0 });
     const counted = createPasswordHasher({
+      random: systemRandom,
       argon2,
       permits: {
         ...permits,
@@ -124,6 +126,7 @@ describe("verifying nobody's password", () => {
 
   it("takes about as long as verifying somebody's", async () => {
     const slow = createPasswordHasher({
+      random: systemRandom,
       argon2: { ...argon2, memoryKiB: 8192, passes: 2 },
       permits: createHashPermits(1),
     });
@@ -143,7 +146,11 @@ describe("when there is too much to hash", () => {
     "%s is refused at once as BUSY, with a time to wait",
     async (name) => {
       const stored = await hasher.hash(right);
-      const full = createPasswordHasher({ argon2, permits: createPermits({ permits: 0, queue: 0 }) });
+      const full = createPasswordHasher({
+        random: systemRandom,
+        argon2,
+        permits: createPermits({ permits: 0, queue: 0 }),
+      });
       const calls = {
         hash: () => full.hash(right),
         verify: () => full.verify(stored, right),
@@ -159,7 +166,7 @@ describe("when there is too much to hash", () => {
 
   it("sixteen wait for each permit and the next is refused", async () => {
     const permits = createHashPermits(1);
-    const busy = createPasswordHasher({ argon2, permits });
+    const busy = createPasswordHasher({ random: systemRandom, argon2, permits });
     const calls = Array.from({ length: 18 }, () => busy.hash(right));
     expect([permits.running(), permits.waiting()]).toEqual([1, 16]);
     const outcomes = await Promise.allSettled(calls);
@@ -176,7 +183,7 @@ describe("a call that was cancelled", () => {
 
   it("while it waits never begins", async () => {
     const permits = createHashPermits(1);
-    const busy = createPasswordHasher({ argon2, permits });
+    const busy = createPasswordHasher({ random: systemRandom, argon2, permits });
     const leaving = new AbortController();
     const first = busy.hash(right);
     const left = busy.hash(right, leaving.signal);
@@ -188,7 +195,7 @@ describe("a call that was cancelled", () => {
 
   it("while it hashes keeps its permit until the hash is done", async () => {
     const permits = createHashPermits(1);
-    const busy = createPasswordHasher({ argon2, permits });
+    const busy = createPasswordHasher({ random: systemRandom, argon2, permits });
     const leaving = new AbortController();
     const left = busy.hash(right, leaving.signal);
     leaving.abort(new Error("gone"));

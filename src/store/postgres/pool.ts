@@ -78,23 +78,22 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
   /** Waits for a permit, and not for ever. */
   async function inTurn<T>(permits: OwnPermits, work: () => Promise<T>, patience?: Patience): Promise<T> {
     if (permits.isFree()) return permits.run(work);
-    const wait = new AbortController();
-    const giveUp = () => wait.abort(new Error(NONE_FREE));
-    const timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
-    patience?.signal.addEventListener("abort", giveUp, { once: true });
     let isRunning = false;
-    const stopWaiting = () => {
-      clearTimeout(timer);
-      patience?.signal.removeEventListener("abort", giveUp);
-    };
-    const begin = () => {
+    const { result, leave } = permits.enter(() => {
       isRunning = true;
       // To give up is for the wait alone: what runs may commit, and whoever asked for it must learn that.
       stopWaiting();
       return work();
+    });
+    const giveUp = () => leave(new Error(NONE_FREE));
+    const timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
+    patience?.signal.addEventListener("abort", giveUp, { once: true });
+    const stopWaiting = () => {
+      clearTimeout(timer);
+      patience?.signal.removeEventListener("abort", giveUp);
     };
     try {
-      return await permits.run(begin, wait.signal);
+      return await result;
     } catch (error) {
       throw isRunning ? error : unavailable(error);
     } finally {

@@ -1,6 +1,6 @@
 /** Users and the roles they hold. */
 import type { Selectable } from "kysely";
-import { compileOnce, compileOnceForList } from "../compile-once.ts";
+import { compileOnce, compileOnceForList, compileOnceForRow } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
@@ -65,17 +65,10 @@ export async function takenName(
 
 /** Adds a user without roles. */
 export async function insertUser(db: Queries, user: Selectable<Schema["users"]>): Promise<void> {
-  const { id, username, email, email_verified, password_hash, state, epoch, create_time } = user;
-  await insertRow(db, id, username, email, email_verified, password_hash, state, epoch, create_time);
+  await insertRow(db, user);
 }
 
-type NewRow = [string, string, string | null, number, string, UserRow["state"], number, number];
-const NEW_ROW: NewRow = ["id", "name", "email", 1, "hash", "active", 2, 3];
-const insertRow = compileOnce(
-  (db, id, username, email, email_verified, password_hash, state, epoch, create_time) =>
-    db.insertInto("users").values({ id, username, email, email_verified, password_hash, state, epoch, create_time }),
-  NEW_ROW,
-);
+const insertRow = compileOnceForRow((db, user: Selectable<Schema["users"]>) => db.insertInto("users").values(user));
 
 /** Replaces the user's roles, which must exist. */
 export async function replaceRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
