@@ -5,8 +5,8 @@
  * COMMITTED, where each statement sees what is committed, and whoever waited for a
  * lock sees what it waited for: queries lock what they read in order to change it.
  *
- * Somebody who waits less long than the connection's time-outs shortens them for the transaction, and no statement is
- * begun after the deadline. A client that goes away stops nothing that has begun.
+ * Somebody who waits less long than the connection's time-outs shortens them for the transaction, and nothing is sent
+ * after the deadline. A client that goes away stops nothing that has begun.
  */
 import type { ClientBase } from "pg";
 import { Refusal } from "../../errors.ts";
