@@ -105,7 +105,15 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
     next();
   }
 
-  return { run, enter, requireRoom, granted, running: () => running, waiting: () => waiters.size, refused: () => refused };
+  return {
+    run,
+    enter,
+    requireRoom,
+    granted,
+    running: () => running,
+    waiting: () => waiters.size,
+    refused: () => refused,
+  };
 }
 
 /** {@link Permits} of this process alone. */

@@ -67,7 +67,11 @@ describe("The work of a login", () => {
 describe("A login that there is no room for", () => {
   it("is refused before anything is read on its behalf", async () => {
     const { argon2 } = app.config;
-    const hasher = createPasswordHasher({ random: systemRandom, argon2, permits: createPermits({ permits: 0, queue: 0 }) });
+    const hasher = createPasswordHasher({
+      random: systemRandom,
+      argon2,
+      permits: createPermits({ permits: 0, queue: 0 }),
+    });
     let reads = 0;
     const read: Store["read"] = () => {
       reads += 1;
