@@ -188,7 +188,7 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
       createUser,
       accountState: createAccountState({ read: store.read, commit, hasher, audit }),
       signup: createSignup({ createUser, signupRoles: config.signupRoles }),
-      login: createLogin({ read: store.read, commit, hasher, sessions, audiences, issueTokenPair, audit }),
+      login: createLogin({ readAtOnce: store.readAtOnce, commit, hasher, sessions, audiences, issueTokenPair, audit }),
       refresh: createRefresh({
         commit,
         refreshTokens,

@@ -82,9 +82,8 @@ export function createAudit({ random, log, onRecorded = () => {} }: AuditDeps): 
       }
       const line = { event: kind, user_id: userId, session_id: sessionId, actor, ...details };
       tx.onCommit(() => {
-        if (SAID_ONLY.has(kind)) log.frequent({ ...line, msg: "security event" });
-        else if (ALARMING.has(kind)) log.warn(line, "security event");
-        else log.info(line, "security event");
+        if (ALARMING.has(kind)) log.warn(line, "security event");
+        else log.frequent({ ...line, msg: "security event" });
         onRecorded(kind);
       });
     },

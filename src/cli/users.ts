@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Core } from "../core.ts";
 import { Refusal } from "../errors.ts";
-import { listUsers, type UserRow } from "../store/queries/users.ts";
+import { findUser, listUsers, type UserRow } from "../store/queries/users.ts";
 import { findByIdentifier } from "../users/find-user.ts";
 import { say, toDate, withCore } from "./context.ts";
 import { examples } from "./examples.ts";
@@ -121,13 +121,13 @@ async function list({ role, json }: { readonly role: string; readonly json?: boo
 }
 
 async function show(identifier: string): Promise<void> {
-  const user = await withCore((core) => findUser(core, identifier));
+  const user = await withCore((core) => userNamed(core, identifier));
   say(JSON.stringify(toRecord(user), null, 2));
 }
 
 async function setRoles(identifier: string, names: readonly string[]): Promise<void> {
   const { user, revision } = await withCore(async (core) => {
-    const { id } = await findUser(core, identifier);
+    const { id } = await userNamed(core, identifier);
     return core.assignRoles(id, [...new Set(names)], null);
   });
   say(`${user.username} holds ${user.roles.join(", ") || "no roles"} as of revision ${revision}`);
@@ -136,7 +136,7 @@ async function setRoles(identifier: string, names: readonly string[]): Promise<v
 async function setPassword(identifier: string): Promise<void> {
   const password = await readNewPassword();
   const { user } = await withCore(async (core) => {
-    const { id } = await findUser(core, identifier);
+    const { id } = await userNamed(core, identifier);
     return core.accountState.setPassword(id, password, null);
   });
   say(`${user.username} has a new password; every session is ended`);
@@ -144,14 +144,14 @@ async function setPassword(identifier: string): Promise<void> {
 
 async function changeState(identifier: string, change: "disable" | "enable"): Promise<void> {
   const { user } = await withCore(async (core) => {
-    const { id } = await findUser(core, identifier);
+    const { id } = await userNamed(core, identifier);
     return core.accountState[change](id, null);
   });
   say(`${user.username} is ${user.state}`);
 }
 
-async function findUser({ store }: Core, identifier: string): Promise<UserRow> {
-  const user = await store.read((db) => findByIdentifier(db, identifier));
+async function userNamed({ store }: Core, identifier: string): Promise<UserRow> {
+  const user = await store.read((db) => findByIdentifier(db, identifier, findUser));
   if (user === null) throw new Refusal("USER_NOT_FOUND");
   return user;
 }

@@ -17,6 +17,8 @@ export type LinkedList<T> = {
   readonly add: (item: T) => Place<T>;
   /** Takes an item out; false if it was out. */
   readonly remove: (place: Place<T>) => boolean;
+  /** Takes the oldest item out; `undefined` if there is none. */
+  readonly takeFirst: () => T | undefined;
   /** Calls back for each item. Any of them may be taken out meanwhile. */
   readonly each: (callback: (item: T, place: Place<T>) => void) => void;
 };
@@ -31,6 +33,19 @@ export function createLinkedList<T>(): LinkedList<T> {
     return place === first || place.before !== null;
   }
 
+  function remove(place: Place<T>): boolean {
+    if (!isIn(place)) return false;
+    const { before, after } = place;
+    if (before === null) first = after;
+    else before.after = after;
+    if (after === null) last = before;
+    else after.before = before;
+    place.before = null;
+    place.after = null;
+    size -= 1;
+    return true;
+  }
+
   return {
     size: () => size,
     add(item) {
@@ -41,17 +56,12 @@ export function createLinkedList<T>(): LinkedList<T> {
       size += 1;
       return place;
     },
-    remove(place) {
-      if (!isIn(place)) return false;
-      const { before, after } = place;
-      if (before === null) first = after;
-      else before.after = after;
-      if (after === null) last = before;
-      else after.before = before;
-      place.before = null;
-      place.after = null;
-      size -= 1;
-      return true;
+    remove,
+    takeFirst() {
+      const place = first;
+      if (place === null) return undefined;
+      remove(place);
+      return place.item;
     },
     each(callback) {
       const places: Place<T>[] = [];

@@ -1,3 +1,5 @@
+import { createLinkedList } from "./linked-list.ts";
+
 /** There are no permits left and the queue for them is full. Nothing was started. */
 export class PermitsExhausted extends Error {
   constructor() {
@@ -49,8 +51,8 @@ type Grants = {
 
 /** Permits that are asked for and given back by `want` and `free`, and used in the order of the calls. */
 export function createGrantedPermits({ places, want, free }: Grants): GrantedPermits {
-  /** A set keeps the order of arrival, and lets anyone leave from the middle. */
-  const waiters = new Set<() => void>();
+  /** In the order of arrival; anyone may leave from the middle. */
+  const waiters = createLinkedList<() => void>();
   let running = 0;
   let refused = 0;
 
@@ -66,7 +68,7 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
 
   /** Whoever is told that there is none counts as refused. */
   function hasRoom(): boolean {
-    if (running + waiters.size < places) return true;
+    if (running + waiters.size() < places) return true;
     refused += 1;
     return false;
   }
@@ -78,15 +80,17 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
   function enter<T>(work: () => Promise<T>) {
     const { promise: result, resolve, reject } = Promise.withResolvers<T>();
     const begin = () => void occupy(work).then(resolve, reject);
+    if (!hasRoom()) {
+      reject(new PermitsExhausted());
+      return { result, leave: () => {} };
+    }
+    const place = waiters.add(begin);
+    want();
     // What was asked for on behalf of somebody who has left goes to the next one.
     const leave = (reason: unknown) => {
-      waiters.delete(begin);
+      waiters.remove(place);
       reject(reason);
     };
-    if (hasRoom()) {
-      waiters.add(begin);
-      want();
-    } else reject(new PermitsExhausted());
     return { result, leave };
   }
 
@@ -100,8 +104,7 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
   }
 
   function granted(): void {
-    const [next = free] = waiters;
-    waiters.delete(next);
+    const next = waiters.takeFirst() ?? free;
     next();
   }
 
@@ -111,7 +114,7 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
     requireRoom,
     granted,
     running: () => running,
-    waiting: () => waiters.size,
+    waiting: waiters.size,
     refused: () => refused,
   };
 }

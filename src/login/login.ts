@@ -13,7 +13,7 @@ import type { Commit } from "../revocations/commit.ts";
 import { endSession } from "../revocations/entries.ts";
 import type { NewSession, SessionLife } from "../sessions/session-life.ts";
 import { surplusSessions } from "../store/queries/sessions.ts";
-import { lockUser, replaceHash, type UserRow } from "../store/queries/users.ts";
+import { findUserAlone, lockUser, replaceHash, type UserAlone } from "../store/queries/users.ts";
 import type { Store, Tx } from "../store/store.ts";
 import type { AudiencePolicy } from "../tokens/audience-policy.ts";
 import { findByIdentifier } from "../users/find-user.ts";
@@ -35,7 +35,7 @@ export type LoginInput = {
 export type Login = (input: LoginInput, patience: Patience) => Promise<TokenPair>;
 
 type LoginDeps = {
-  readonly read: Store["read"];
+  readonly readAtOnce: Store["readAtOnce"];
   readonly commit: Commit;
   readonly hasher: PasswordHasher;
   readonly sessions: Pick<SessionLife, "begin">;
@@ -45,7 +45,7 @@ type LoginDeps = {
 };
 
 /** What is known of a user whose password was right. */
-type Proof = { readonly user: UserRow; readonly newHash: string | null };
+type Proof = { readonly user: UserAlone; readonly newHash: string | null };
 
 /** What became of a start: tokens to issue; another login renewed the hash; or the user is not the same any more. */
 type Start = { readonly revision: number | null; readonly started: TokenGrant | "rehashed" | "changed" };
@@ -54,18 +54,19 @@ type Start = { readonly revision: number | null; readonly started: TokenGrant | 
 const MAX_ATTEMPTS = 2;
 /** Live sessions of one user; the next login ends the oldest. */
 const MAX_SESSIONS = 100;
+const findSurplus = surplusSessions(MAX_SESSIONS);
 const TRY_AGAIN = "the account changed during the login; try again";
 
 /** A {@link Login}. */
 export function createLogin(deps: LoginDeps): Login {
-  const { read, commit, hasher, sessions, issueTokenPair, audit } = deps;
+  const { readAtOnce, commit, hasher, sessions, issueTokenPair, audit } = deps;
 
   return async function login({ identifier, password, audiences, deviceName }, patience) {
     const session = { audiences: deps.audiences.forLogin(audiences), deviceName };
     // Many come at once or none: whoever cannot be helped must cost next to nothing.
     hasher.requireRoom();
     for (let attempt = 1; ; attempt += 1) {
-      const found = await read((db) => findByIdentifier(db, identifier), patience);
+      const found = await readAtOnce((db) => findByIdentifier(db, identifier, findUserAlone), patience);
       const proof = await prove(found, password, patience.signal);
       if (proof === null) return refuse(found);
       // A session that nobody waits for would be nobody's.
@@ -77,7 +78,7 @@ export function createLogin(deps: LoginDeps): Login {
   };
 
   /** One hash's work whoever asks, and the user only if all is right. */
-  async function prove(user: UserRow | null, password: string, signal: AbortSignal): Promise<Proof | null> {
+  async function prove(user: UserAlone | null, password: string, signal: AbortSignal): Promise<Proof | null> {
     if (user === null) {
       await hasher.verifyNobody(password, signal);
       return null;
@@ -105,7 +106,7 @@ export function createLogin(deps: LoginDeps): Login {
   /** Ends the oldest sessions beyond the bound: all of a user's sessions must be ended in one short write. */
   async function endSurplus(tx: Tx, userId: string): Promise<number | null> {
     let revision: number | null = null;
-    for (const session of await surplusSessions(tx.db, { userId, now: tx.now, keep: MAX_SESSIONS })) {
+    for (const session of await findSurplus(tx.db, userId, tx.now)) {
       revision = await endSession(tx, session);
       await audit.record(tx, { kind: "session_surplus", userId, sessionId: session.id });
     }
@@ -116,7 +117,7 @@ export function createLogin(deps: LoginDeps): Login {
    * The one refusal, after it is on record, also if nobody waits for it: whoever guesses must not be able to keep that
    * out of the record by going away. The identifier is not: people type passwords into the wrong field.
    */
-  async function refuse(user: UserRow | null): Promise<never> {
+  async function refuse(user: UserAlone | null): Promise<never> {
     await commit(async (tx) => {
       await audit.record(tx, { kind: "login_refused", userId: user?.id ?? null });
       return { revision: null };

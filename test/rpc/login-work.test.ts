@@ -73,12 +73,12 @@ describe("A login that there is no room for", () => {
       permits: createPermits({ permits: 0, queue: 0 }),
     });
     let reads = 0;
-    const read: Store["read"] = () => {
+    const readAtOnce: Store["readAtOnce"] = () => {
       reads += 1;
       throw new Error("the database was asked");
     };
     await app.beside(async (core) => {
-      const login = loginWith(hasher, { ...core, store: { ...core.store, read } }, app);
+      const login = loginWith(hasher, { ...core, store: { ...core.store, readAtOnce } }, app);
       const input = { identifier: "active", password: passwordOf("active"), audiences: [], deviceName: "" };
       await expect(login(input, endless)).rejects.toMatchObject({ reason: "BUSY", retryAfterMs: 1000 });
     });

@@ -22,7 +22,7 @@ export function loginWith(hasher: PasswordHasher, core: Core, { config, clock }:
   const log = createLog({ level: "silent" });
   const follower = createLogFollower({ store, knowledge, loadKeys: keys.load, feed, clock, earliest: clock.now, log });
   return createLogin({
-    read: store.read,
+    readAtOnce: store.readAtOnce,
     commit: createCommit({ store, follower }),
     hasher,
     sessions: createSessionLife({ times: config, random }),

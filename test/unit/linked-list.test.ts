@@ -60,3 +60,12 @@ test("who is taken out while all are gone through is passed over, and who comes 
   expect(met).toEqual(["a", "c"]);
   expect(items()).toEqual(["after a", "after c"]);
 });
+
+test("the oldest is taken out first, until there is none", () => {
+  const { list, place, items } = listOf("a", "b", "c");
+  list.remove(place("b"));
+  expect([list.takeFirst(), items()]).toEqual(["a", ["c"]]);
+  expect(list.remove(place("a"))).toBe(false);
+  list.add("d");
+  expect([list.takeFirst(), list.takeFirst(), list.takeFirst(), list.size()]).toEqual(["c", "d", undefined, 0]);
+});

@@ -80,9 +80,9 @@ async function findByIdentity(db: Queries, identity: GetUserRequest["identity"])
     case "userId":
       return findUser(db, "id", identity.value);
     case "username":
-      return findByUsername(db, identity.value);
+      return findByUsername(db, identity.value, findUser);
     case "email":
-      return findByEmail(db, identity.value);
+      return findByEmail(db, identity.value, findUser);
     default:
       return null;
   }

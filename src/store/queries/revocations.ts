@@ -1,5 +1,6 @@
 /** The revocation log: a counter without gaps, and entries while they matter. */
 import type { Selectable } from "kysely";
+import { compileOnce } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
@@ -17,13 +18,18 @@ export async function logPosition(db: Queries): Promise<LogPosition | null> {
 
 /** The same, and what the seal on the database says, if there is one. */
 export async function logState(db: Queries): Promise<(LogPosition & { readonly seal: string | null }) | null> {
-  const row = await db
-    .selectFrom("revocation_log")
-    .select(["log_id", "revision", "floor"])
-    .select((inner) => inner.selectFrom("meta").select("value").where("name", "=", "seal").as("seal"))
-    .executeTakeFirst();
-  return row ?? null;
+  const { rows } = await positionAndSeal(db);
+  return rows[0] ?? null;
 }
+
+const positionAndSeal = compileOnce(
+  (db) =>
+    db
+      .selectFrom("revocation_log")
+      .select(["log_id", "revision", "floor"])
+      .select((inner) => inner.selectFrom("meta").select("value").where("name", "=", "seal").as("seal")),
+  [],
+);
 
 /** The newest revision, that of this very write included. */
 export async function presentRevision(db: Queries): Promise<number> {

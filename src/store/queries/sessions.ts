@@ -1,6 +1,6 @@
 /** Sessions and their recent rotations. */
-import type { Selectable } from "kysely";
-import { compileOnce } from "../compile-once.ts";
+import { type Selectable, sql } from "kysely";
+import { compileOnce, compileOnceForRow } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
@@ -33,8 +33,10 @@ const lockedSessionById = compileOnce(
 
 /** Adds a session. */
 export async function insertSession(db: Queries, session: SessionRow): Promise<void> {
-  await db.insertInto("sessions").values(session).execute();
+  await insertRow(db, session);
 }
+
+const insertRow = compileOnceForRow((db, session: SessionRow) => db.insertInto("sessions").values(session));
 
 /** What a rotation changes. */
 type Rotation = Pick<
@@ -130,18 +132,27 @@ export async function listLiveSessions(
   db: Queries,
   { userId, now, before, limit }: { userId: string; now: number; before: string; limit: number },
 ): Promise<readonly SessionRow[]> {
-  return liveSessions(db, userId, now)
+  return newestFirst(db, userId, now)
     .$if(before !== "", (query) => query.where("id", "<", before))
     .limit(limit)
     .execute();
 }
 
-/** The user's sessions that are neither ended nor expired, but for the `keep` newest. */
-export async function surplusSessions(
-  db: Queries,
-  { userId, now, keep }: { userId: string; now: number; keep: number },
-): Promise<readonly SessionRow[]> {
-  return liveSessions(db, userId, now).limit(SURPLUS_AT_ONCE).offset(keep).execute();
+/** Finds a user's sessions that are neither ended nor expired, but for the `keep` newest. */
+export function surplusSessions(keep: number) {
+  // In no order, and with the bound written out: either of them in it, SQLite plans a query anew each time that it is asked.
+  const liveSome = compileOnce(
+    (db, userId: string, now: number) =>
+      liveSessions(db, userId, now)
+        .select("id")
+        .limit(sql.lit(keep + 1)),
+    ["id", 1],
+  );
+  return async (db: Queries, userId: string, now: number): Promise<readonly SessionRow[]> => {
+    const { rows } = await liveSome(db, userId, now);
+    if (rows.length <= keep) return [];
+    return newestFirst(db, userId, now).limit(SURPLUS_AT_ONCE).offset(keep).execute();
+  };
 }
 
 /** The user's sessions that are not ended, expired ones too: their access tokens may outlive them. */
@@ -196,13 +207,15 @@ export async function deleteDeadSessions(db: Queries, before: number, limit: num
   return Number(numDeletedRows);
 }
 
-/** Neither ended nor expired, the newest first. */
+/** Neither ended nor expired. */
 function liveSessions(db: Queries, userId: string, now: number) {
   return db
     .selectFrom("sessions")
-    .selectAll()
     .where("user_id", "=", userId)
     .where("ended_at", "is", null)
-    .where("refresh_expires_at", ">", now)
-    .orderBy("id", "desc");
+    .where("refresh_expires_at", ">", now);
+}
+
+function newestFirst(db: Queries, userId: string, now: number) {
+  return liveSessions(db, userId, now).selectAll().orderBy("id", "desc");
 }

@@ -4,14 +4,25 @@ import { compileOnce, compileOnceForList, compileOnceForRow } from "../compile-o
 import type { Schema } from "../schema.ts";
 import type { Queries, Tx } from "../store.ts";
 
+/** A user without the roles. */
+export type UserAlone = Selectable<Schema["users"]>;
 /** A user with the names of its roles, in alphabetical order. */
-export type UserRow = Selectable<Schema["users"]> & { readonly roles: readonly string[] };
+export type UserRow = UserAlone & { readonly roles: readonly string[] };
 
 /** The user whose column holds this canonical value, or `null`. */
 export async function findUser(db: Queries, by: "id" | "username" | "email", value: string): Promise<UserRow | null> {
+  const user = await findUserAlone(db, by, value);
+  return user === null ? null : { ...user, roles: await rolesOf(db, user.id) };
+}
+
+/** The same for whoever does not ask for roles: one query. */
+export async function findUserAlone(
+  db: Queries,
+  by: "id" | "username" | "email",
+  value: string,
+): Promise<UserAlone | null> {
   const { rows } = await USER_BY[by](db, value);
-  const [row] = rows;
-  return row === undefined ? null : { ...row, roles: await rolesOf(db, row.id) };
+  return rows[0] ?? null;
 }
 
 const userBy = (column: "id" | "username" | "email") =>
@@ -64,11 +75,11 @@ export async function takenName(
 }
 
 /** Adds a user without roles. */
-export async function insertUser(db: Queries, user: Selectable<Schema["users"]>): Promise<void> {
+export async function insertUser(db: Queries, user: UserAlone): Promise<void> {
   await insertRow(db, user);
 }
 
-const insertRow = compileOnceForRow((db, user: Selectable<Schema["users"]>) => db.insertInto("users").values(user));
+const insertRow = compileOnceForRow((db, user: UserAlone) => db.insertInto("users").values(user));
 
 /** Replaces the user's roles, which must exist. */
 export async function replaceRoles(db: Queries, userId: string, roles: readonly string[]): Promise<void> {
@@ -132,10 +143,11 @@ export async function isHeldByAnother(db: Queries, role: string, userId: string)
 
 async function rolesOf(db: Queries, userId: string): Promise<readonly string[]> {
   const { rows } = await roleNames(db, userId);
-  return rows.map(({ role }) => role);
+  return rows.map(({ role }) => role).sort();
 }
 
+/** Put in order by us: a query with an order in it SQLite plans anew each time that it is asked with another value. */
 const roleNames = compileOnce(
-  (db, userId: string) => db.selectFrom("user_roles").select("role").where("user_id", "=", userId).orderBy("role"),
+  (db, userId: string) => db.selectFrom("user_roles").select("role").where("user_id", "=", userId),
   ["id"],
 );

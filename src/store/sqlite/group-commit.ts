@@ -7,10 +7,14 @@
 import { Refusal } from "../../errors.ts";
 import { isOver, type Patience } from "../../lib/patience.ts";
 import type { Connection } from "./connection.ts";
+import { type Control, createControl } from "./control.ts";
 import { isSqliteError, refusalOf } from "./outage.ts";
 
 /** A write that waits for its turn. Never throws from `run`; tells its fate when the group's is known. */
 type Member = { readonly run: () => Promise<void>; readonly settle: (failure: Error | null) => void };
+
+/** The connection that nobody else writes through. */
+type Writer = { readonly connection: Connection; readonly control: Control };
 
 /** Writes waiting for a group; more are refused. */
 const MAX_WAITING = 10_000;
@@ -29,13 +33,14 @@ export type GroupCommit = {
 
 /** A {@link GroupCommit} on `connection`, which gives up if the write lock is not to be had for `lockPatienceMs`. */
 export function createGroupCommit(connection: Connection, lockPatienceMs: number): GroupCommit {
+  const control = createControl(connection);
   const waiting: Member[] = [];
   let running: Promise<void> | null = null;
 
   function run<T>(work: () => Promise<T>, patience?: Patience): Promise<T> {
     if (waiting.length >= MAX_WAITING) return Promise.reject(new Refusal("UNAVAILABLE", { retryAfterMs: 1000 }));
     return new Promise((resolve, reject) => {
-      waiting.push(createMember(connection, work, patience, { resolve, reject }));
+      waiting.push(createMember({ connection, control }, work, patience, { resolve, reject }));
       running ??= runGroups();
     });
   }
@@ -44,7 +49,7 @@ export function createGroupCommit(connection: Connection, lockPatienceMs: number
     while (waiting.length > 0) {
       await new Promise(setImmediate);
       const group = waiting.splice(0, MAX_GROUP);
-      const failure = await commitGroup(connection, group, lockPatienceMs);
+      const failure = await commitGroup({ connection, control }, group, lockPatienceMs);
       for (const member of group) member.settle(failure);
     }
     running = null;
@@ -59,7 +64,7 @@ export function createGroupCommit(connection: Connection, lockPatienceMs: number
 }
 
 function createMember<T>(
-  connection: Connection,
+  { connection, control }: Writer,
   work: () => Promise<T>,
   patience: Patience | undefined,
   { resolve, reject }: Pick<PromiseWithResolvers<T>, "resolve" | "reject">,
@@ -71,16 +76,16 @@ function createMember<T>(
         settleOwn = () => reject(new Refusal("DEADLINE_EXCEEDED"));
         return;
       }
-      connection.exec("savepoint member");
+      control.beginMember();
       try {
         const value = await work();
         settleOwn = () => resolve(value);
       } catch (error) {
         if (!connection.inTransaction) throw error;
-        connection.exec("rollback to member");
+        control.undoMember();
         settleOwn = () => reject(refusalOf(error));
       }
-      connection.exec("release member");
+      control.endMember();
     },
     settle: (failure) => (failure === null ? settleOwn() : reject(failure)),
   };
@@ -88,27 +93,27 @@ function createMember<T>(
 
 /** Runs the members and commits; the failure if nothing of it was kept. */
 async function commitGroup(
-  connection: Connection,
+  { connection, control }: Writer,
   group: readonly Member[],
   lockPatienceMs: number,
 ): Promise<Error | null> {
   try {
-    await beginImmediate(connection, lockPatienceMs);
+    await beginImmediate(control, lockPatienceMs);
     for (const member of group) await member.run();
-    connection.exec("commit");
+    control.commit();
     return null;
   } catch (error) {
-    if (connection.inTransaction) connection.exec("rollback");
+    if (connection.inTransaction) control.rollback();
     return new Refusal("UNAVAILABLE", { retryAfterMs: 1000, cause: error });
   }
 }
 
 /** Takes the write lock, waiting between tries rather than inside SQLite, where the event loop would stand still. */
-async function beginImmediate(connection: Connection, patienceMs: number): Promise<void> {
+async function beginImmediate(control: Control, patienceMs: number): Promise<void> {
   const until = performance.now() + patienceMs;
   for (;;) {
     try {
-      connection.exec("begin immediate");
+      control.beginImmediate();
       return;
     } catch (error) {
       if (!isSqliteError(error, /^SQLITE_BUSY/) || performance.now() >= until) throw error;

@@ -9,6 +9,7 @@ import { isOver, type Patience } from "../../lib/patience.ts";
 import { migrate } from "../migrate.ts";
 import type { Queries, Store, Tx } from "../store.ts";
 import { type Connection, openConnection } from "./connection.ts";
+import { type Control, createControl } from "./control.ts";
 import { queriesOn } from "./dialect.ts";
 import { refuseSealedFile } from "./file-schema.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
@@ -73,6 +74,7 @@ type Parts = {
 
 function createStore({ groups, writer, db, reader, clock }: Parts): Store {
   const readQueries = queriesOn(reader);
+  const control = createControl(reader);
   let reads: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -81,7 +83,7 @@ function createStore({ groups, writer, db, reader, clock }: Parts): Store {
     if (closed) return Promise.reject(new Refusal("UNAVAILABLE"));
     const result = reads.then(() => {
       if (isOver(patience)) throw new Refusal("DEADLINE_EXCEEDED");
-      return inSnapshot(reader, () => work(readQueries));
+      return inSnapshot(reader, control, () => work(readQueries));
     });
     reads = result.catch(() => {});
     return result;
@@ -112,13 +114,13 @@ function createStore({ groups, writer, db, reader, clock }: Parts): Store {
   return { read, readAtOnce: read, write, close, changeMarker };
 }
 
-async function inSnapshot<T>(reader: Connection, work: () => Promise<T>): Promise<T> {
-  reader.exec("begin");
+async function inSnapshot<T>(reader: Connection, control: Control, work: () => Promise<T>): Promise<T> {
+  control.begin();
   try {
     return await work();
   } catch (error) {
     throw refusalOf(error);
   } finally {
-    if (reader.inTransaction) reader.exec("commit");
+    if (reader.inTransaction) control.commit();
   }
 }

@@ -53,6 +53,22 @@ export function refreshing(distance: number, attempt: number, audiences: string[
   };
 }
 
+/** Refresh with one that was exchanged before, of a session that lives: what a thief does, or whoever is late. */
+export function replaying(distance: number, attempt: number): Action {
+  return {
+    text: `refresh once more with a token that was exchanged, -${distance}, attempt ${attempt}`,
+    deed(world) {
+      const { sessions, refreshTokens } = world;
+      const spent = refreshTokens.flatMap((token, index) => {
+        const { hasEnded, isGone, generation } = at(sessions, token.session);
+        return !hasEnded && !isGone && token.generation < generation ? [refreshTokens.length - 1 - index] : [];
+      });
+      const found = fromEnd(spent, distance);
+      return found === null ? null : refreshing(found.item, attempt, []).deed(world);
+    },
+  };
+}
+
 /** A token of a session that has not come so far: what is left of it after the database was put back in time. */
 export function comingFromTheFuture(distance: number, ahead: number): Action {
   return {
