@@ -11,7 +11,8 @@ import type { Finding } from "./finding.ts";
 const ROUNDS = 5;
 const TOKENS = 64;
 const STORM = 10;
-const CALM_MS = 4000;
+/** Long enough for some of the full collections that stand still for longest, so that neither window is without. */
+const CALM_MS = 6000;
 /** The storm begins before the window, and ends after it. */
 const AROUND_MS = 1000;
 
