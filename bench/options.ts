@@ -12,6 +12,10 @@ export type Options = {
   /** Not everybody takes part: then only they are measured, and nothing beside. */
   readonly isPartial: boolean;
   readonly contestants: readonly Contestant[];
+  /** Whether checks are measured in a storm of logins. */
+  readonly findsStorm: boolean;
+  /** Whether a server with a million users and revoked sessions is compared with one that has few. */
+  readonly findsFullness: boolean;
   /** Whether one process is compared with two workers. */
   readonly findsWorkers: boolean;
   /** Whether three instances on PostgreSQL are measured. */
@@ -31,9 +35,13 @@ const REST_MS = 7_000;
 const BESIDE_MS = 80;
 const MANY = 8;
 /** What is no contestant, and can be named like one. */
+const STORM = "storm";
+const FULLNESS = "fullness";
 const WORKERS = "workers";
 const INSTANCES = "instances";
 const POSTGRES_WRITES = "postgres-writes";
+/** Half of what, and ten times what, is asked in the storm. */
+const STORM_NEEDS = ["ours-grpc", "ours-login"];
 
 /** Reads the command line. @throws Error for what it does not know. */
 export function readOptions(args: readonly string[]): Options {
@@ -47,11 +55,12 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const names = values.only.split(",").filter((name) => name !== "");
-  const known = [...CONTESTANTS.map(({ name }) => name), WORKERS, INSTANCES, POSTGRES_WRITES];
+  const known = [...CONTESTANTS.map(({ name }) => name), STORM, FULLNESS, WORKERS, INSTANCES, POSTGRES_WRITES];
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}; there are ${known.join(", ")}`);
   const finds = (name: string) => names.includes(name) || (names.length === 0 && !values.quick);
-  const contestants = CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name));
+  const wanted = names.includes(STORM) ? [...names, ...STORM_NEEDS] : names;
+  const contestants = CONTESTANTS.filter(({ name }) => names.length === 0 || wanted.includes(name));
   const concurrency = Number(values.concurrency);
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new Error("--concurrency takes a number above 0");
   const isQuick = values.quick;
@@ -61,6 +70,8 @@ export function readOptions(args: readonly string[]): Options {
     mustReach: values.assert,
     isPartial: names.length > 0,
     contestants,
+    findsStorm: finds(STORM),
+    findsFullness: finds(FULLNESS),
     findsWorkers: finds(WORKERS),
     findsInstances: finds(INSTANCES),
     findsPostgresWrites: finds(POSTGRES_WRITES),

@@ -11,12 +11,12 @@ import pretty from "pino-pretty";
 
 /** Says things to the operator. */
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error"> & {
-  /** Says what `info` would say, for the line that comes with every call. */
-  readonly frequent: (fields: FlatFields) => void;
+  /** Says what `info` would say, within a moment: for lines that come with calls. */
+  readonly frequent: (fields: Fields) => void;
 };
 
-/** What a line of a call holds, under names that need no quoting. */
-type FlatFields = Readonly<Record<string, string | number | null>>;
+/** What such a line holds, under names that need no quoting. */
+type Fields = Readonly<Record<string, string | number | null | readonly string[]>>;
 
 type LogOptions = {
   readonly level: string;
@@ -61,7 +61,7 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 function saidOften({ plain, other }: Ways, worker: number | null) {
   const isoTime = createIsoTime();
   const who = worker === null ? "" : `,"worker":${worker}`;
-  return function say(fields: FlatFields): void {
+  return function say(fields: Fields): void {
     let line = `{"level":"info","time":"${isoTime()}"${who}`;
     let isPlain = true;
     for (const name in fields) {

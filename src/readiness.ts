@@ -56,8 +56,12 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
 
   async function look(): Promise<void> {
     // Whoever follows the log says so if the database cannot be read.
-    newest = await readNewestTime().catch(() => newest);
-    countedClock?.heed(newest);
+    const read = await readNewestTime().catch(() => null);
+    // What could not be read tells nothing, neither that there is a record nor that there is none.
+    if (read !== null) {
+      newest = read;
+      countedClock?.heed(newest);
+    }
     await guardedClock?.compare().catch(() => {});
     const off = isOff();
     if (off && !wasOff) {

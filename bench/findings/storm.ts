@@ -8,11 +8,11 @@ import { authorizeQuestion, loginQuestion } from "../world/questions.ts";
 import type { World } from "../world/world.ts";
 import type { Finding } from "./finding.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const TOKENS = 64;
 const STORM = 10;
-/** Long enough for some of the full collections that stand still for longest, so that neither window is without. */
-const CALM_MS = 6000;
+/** Long enough for several full collections, which stand still for longest and come every few seconds: none is without. */
+const CALM_MS = 15_000;
 /** The storm begins before the window, and ends after it. */
 const AROUND_MS = 1000;
 

@@ -2,7 +2,7 @@
  * The audit trail: what happened to accounts, sessions, roles and keys.
  *
  * An event is stored in the transaction of what it tells of, and said in the log
- * once that is on disk. It names ids and cases, never what somebody typed.
+ * soon after that is on disk. It names ids and cases, never what somebody typed.
  */
 import type { Random } from "../lib/random.ts";
 import type { Log } from "../log.ts";

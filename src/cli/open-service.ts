@@ -1,6 +1,5 @@
 import { type App, createApp, type WorkerParts } from "../app.ts";
 import { databaseFile } from "../database.ts";
-import { lowerPoolThreads } from "../lib/background-threads.ts";
 import { refuseDamage } from "../store/sqlite/inspect-file.ts";
 import { type Context, forOperator, notingNewDatabase } from "./context.ts";
 
@@ -15,7 +14,6 @@ export async function openService(context: Context, worker?: WorkerParts): Promi
 }
 
 /** Opens the service on a database that another process has open, and has looked through. */
-export async function openBeside(context: Context, worker?: WorkerParts): Promise<App> {
-  await lowerPoolThreads();
+export function openBeside(context: Context, worker?: WorkerParts): Promise<App> {
   return forOperator(context.config, () => createApp({ ...context, ...(worker && { worker }) }));
 }

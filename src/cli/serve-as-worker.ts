@@ -1,3 +1,4 @@
+import { lowerPoolThreads } from "../lib/background-threads.ts";
 import { hashPermitsOf, hashPlacesOf } from "../passwords/password-hasher.ts";
 import { createWorkerLink } from "../workers/worker-link.ts";
 import { CommandFault } from "./command-fault.ts";
@@ -27,6 +28,7 @@ export async function serveAsWorker(number: number): Promise<void> {
   try {
     const { isFirst } = await link.mayOpen;
     const open = isFirst ? openService : openBeside;
+    await lowerPoolThreads();
     const app = await open(context, { ...link, sweeps: number === 1 });
     await app.listen();
     await new Promise<void>((resolve, reject) => {

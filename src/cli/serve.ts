@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { lowerPoolThreads } from "../lib/background-threads.ts";
 import { readContext, say } from "./context.ts";
 import { examples } from "./examples.ts";
 import { explainListening } from "./listening-fault.ts";
@@ -29,6 +30,7 @@ async function serve({ worker }: { readonly worker?: number }): Promise<void> {
   if (worker !== undefined) return serveAsWorker(worker);
   const context = readContext();
   if (context.config.workers > 1) return serveWithWorkers(context);
+  await lowerPoolThreads();
   const app = await openService(context);
   const stopped = new Promise<void>((resolve, reject) => {
     let isStopping = false;

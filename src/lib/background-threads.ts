@@ -15,23 +15,16 @@ const POOL_THREAD = "libuv-worker";
 /** The niceness of a thread that gives way: against one that does not, it has a tenth of the processor. */
 const NICENESS = 10;
 
-/** Lowers the priority of the threads of libuv's pool; how many there were. Call it once: no thread comes later. */
-export async function lowerPoolThreads(): Promise<number> {
-  if (process.platform !== "linux") return 0;
-  try {
-    // To read a folder takes the pool, which starts all of its threads when it is first used.
-    const threads = await readdir(THREADS);
-    const lowered = await Promise.all(threads.map(lowerIfOfPool));
-    return lowered.filter(Boolean).length;
-  } catch {
-    // No /proc, or not allowed: then all threads are equal.
-    return 0;
-  }
+/** Lowers the priority of the threads of libuv's pool. Call it once: none is started later. */
+export async function lowerPoolThreads(): Promise<void> {
+  if (process.platform !== "linux") return;
+  // To read a folder takes the pool, which starts all of its threads when it is first used. Without /proc, all are equal.
+  const threads = await readdir(THREADS).catch(() => []);
+  // A thread may end meanwhile; those of the pool do not.
+  await Promise.all(threads.map((thread) => lowerIfOfPool(thread).catch(() => {})));
 }
 
-async function lowerIfOfPool(thread: string): Promise<boolean> {
+async function lowerIfOfPool(thread: string): Promise<void> {
   const name = await readFile(`${THREADS}/${thread}/comm`, "utf8");
-  if (name.trim() !== POOL_THREAD) return false;
-  setPriority(Number(thread), NICENESS);
-  return true;
+  if (name.trim() === POOL_THREAD) setPriority(Number(thread), NICENESS);
 }

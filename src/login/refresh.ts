@@ -54,6 +54,9 @@ type Outcome =
   | { readonly revision: number | null; readonly grant: TokenGrant }
   | { readonly revision: number | null; readonly refused: Reason };
 
+/** A clock that is found wrong is set right, at last. */
+const CLOCK_RETRY_MS = 5_000;
+
 const CASES: Readonly<Record<RefreshVerdict, AuditKind>> = {
   rotate: "refresh_rotated",
   repeat: "refresh_repeated",
@@ -71,7 +74,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     if (token === null) throw new Refusal("REFRESH_TOKEN_INVALID");
     if (token.expiresAt <= clock.now() && !isDoubtful(token.expiresAt)) throw new Refusal("REFRESH_TOKEN_EXPIRED");
     const outcome = await commit((tx) => exchange(tx, token, input), patience, { asksFirst: true });
-    if ("refused" in outcome) throw new Refusal(outcome.refused);
+    if ("refused" in outcome) throw refusalOf(outcome.refused);
     return issueTokenPair(outcome.grant);
   };
 
@@ -129,4 +132,9 @@ async function lockBoth(tx: Tx, sessionId: string): Promise<{ session: SessionRo
 
 function refused(reason: Reason): Outcome {
   return { revision: null, refused: reason };
+}
+
+/** Who is refused for a clock that may be wrong is to come again: it may have been set right. */
+function refusalOf(reason: Reason): Refusal {
+  return new Refusal(reason, reason === "UNAVAILABLE" ? { retryAfterMs: CLOCK_RETRY_MS } : {});
 }

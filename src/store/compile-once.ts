@@ -64,11 +64,18 @@ export function compileOnceForRow<Row extends object, Result>(build: (db: Querie
     const columns = Object.keys(row).join();
     const known = byColumns.get(db) ?? new Map<string, CompiledQuery>();
     byColumns.set(db, known);
-    const query = known.get(columns) ?? build(db, row).compile();
+    const query = known.get(columns) ?? build(db, blankLike(row)).compile();
     known.set(columns, query);
     if (query.parameters.length !== parameters.length) throw new Error(`a value is missing from: ${query.sql}`);
     return ask<Result>(db, { ...query, parameters });
   };
+}
+
+/** With the same columns in the same order, and nothing of what is in them: what is put together is kept. */
+function blankLike<Row extends object>(row: Row): Row {
+  const blank = { ...row };
+  for (const column of Object.keys(blank)) Reflect.set(blank, column, "");
+  return blank;
 }
 
 /** What runs queries. */

@@ -82,7 +82,10 @@ describe("While the clock is an hour behind", () => {
   it("a session that is over by the time counted, though not by the clock, is refused without being called so", async () => {
     clock.advance(IDLE_MS);
     clock.step(-HOUR_MS);
-    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({ reason: "UNAVAILABLE" });
+    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({
+      reason: "UNAVAILABLE",
+      retryDelayMs: 5_000,
+    });
     clock.step(HOUR_MS);
     expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({ reason: "REFRESH_TOKEN_EXPIRED" });
   });
@@ -92,7 +95,10 @@ describe("While the clock is an hour behind", () => {
     const { refreshToken } = await refresh(app, tokens.refreshToken);
     clock.advance(1_000);
     clock.step(-HOUR_MS);
-    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({ reason: "UNAVAILABLE" });
+    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({
+      reason: "UNAVAILABLE",
+      retryDelayMs: 5_000,
+    });
     expect((await refresh(app, refreshToken)).sessionId).toBe(tokens.sessionId);
   });
 
@@ -147,7 +153,10 @@ describe("While the clock is an hour ahead", () => {
   it("a session that is over by it alone is refused without being called so, and goes on when it is right", async () => {
     clock.advance(IDLE_MS - HOUR_MS / 2);
     clock.step(HOUR_MS);
-    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({ reason: "UNAVAILABLE" });
+    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({
+      reason: "UNAVAILABLE",
+      retryDelayMs: 5_000,
+    });
     clock.step(-HOUR_MS);
     expect((await refresh(app, tokens.refreshToken)).sessionId).toBe(tokens.sessionId);
   });
@@ -155,7 +164,10 @@ describe("While the clock is an hour ahead", () => {
   it("for more than an hour, it is believed: the session is called over", async () => {
     clock.advance(IDLE_MS - 3 * HOUR_MS);
     clock.step(4 * HOUR_MS);
-    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({ reason: "UNAVAILABLE" });
+    expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({
+      reason: "UNAVAILABLE",
+      retryDelayMs: 5_000,
+    });
     clock.advance(HOUR_MS);
     expect(await refusalOf(refresh(app, tokens.refreshToken))).toMatchObject({ reason: "REFRESH_TOKEN_EXPIRED" });
   });

@@ -97,6 +97,15 @@ describe("A group of writes", () => {
     expect(await together(setIssuer("one"))).toEqual(["kept"]);
   });
 
+  it("keeps nothing of what was asked for at the same time as what made SQLite end the transaction", async () => {
+    const ending = ({ db }: Tx) =>
+      sql`insert or rollback into user_roles (user_id, role) values ('usr_nobody', null)`.execute(db);
+    const outcomes = await together((tx) => Promise.all([ending(tx), setIssuer("one")(tx), setTtl("1")(tx)]));
+    expect(outcomes).toEqual(["UNAVAILABLE"]);
+    expect(await facts()).toEqual([]);
+    expect(await together(setIssuer("two"))).toEqual(["kept"]);
+  });
+
   it("tells with UNAVAILABLE when to come back, and keeps the cause to itself", async () => {
     const refusal = store.write(failAtCommit);
     await expect(refusal).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-/** The statements that begin and end things, prepared once: each write runs four of them. */
+/** The statements that begin and end transactions and their members, prepared once: to parse them takes longer than to run them. */
 import type { Connection } from "./connection.ts";
 
 /** Runs them on one connection. Each throws what SQLite says. */

@@ -21,7 +21,25 @@ import type { Connection } from "./connection.ts";
 
 /** Queries on `connection`, which they neither open nor close. */
 export function queriesOn(connection: Connection): Kysely<Schema> {
+  return queriesBy(connection, createCachingConnection(connection));
+}
+
+/**
+ * The same for what must be inside of a transaction. Where a statement fails badly, as on a disk that is full, SQLite ends
+ * the whole of it, and what was asked for at the same time would be kept by itself.
+ */
+export function queriesInTransactionOn(connection: Connection): Kysely<Schema> {
   const single = createCachingConnection(connection);
+  return queriesBy(connection, {
+    ...single,
+    async executeQuery<Row>(query: CompiledQuery) {
+      if (!connection.inTransaction) throw new Error("the transaction is over, and nothing of it is kept");
+      return single.executeQuery<Row>(query);
+    },
+  });
+}
+
+function queriesBy(connection: Connection, single: DatabaseConnection): Kysely<Schema> {
   const db = new Kysely<Schema>({ dialect: sqliteDialect(connection, single) });
   setShortcut(db, single);
   return db;

@@ -10,7 +10,7 @@ import { migrate } from "../migrate.ts";
 import type { Queries, Store, Tx } from "../store.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { type Control, createControl } from "./control.ts";
-import { queriesOn } from "./dialect.ts";
+import { queriesInTransactionOn, queriesOn } from "./dialect.ts";
 import { refuseSealedFile } from "./file-schema.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import { refusalOf } from "./outage.ts";
@@ -37,13 +37,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const { file, clock, lockPatienceMs = LOCK_PATIENCE_MS } = options;
   const writer = await openConnection(file);
   try {
-    const db = queriesOn(writer);
     await refuseSealedFile(writer, file);
-    await migrate(db);
+    await migrate(queriesOn(writer));
     const reader = await openConnection(file);
     writer.pragma("busy_timeout = 0");
     reader.pragma(`busy_timeout = ${READER_BUSY_TIMEOUT_MS}`);
-    return createStore({ groups: createGroupCommit(writer, lockPatienceMs), writer, db, reader, clock });
+    return createStore({ groups: createGroupCommit(writer, lockPatienceMs), writer, reader, clock });
   } catch (error) {
     writer.close();
     throw explainFault(error, file);
@@ -66,13 +65,12 @@ export async function migrateSqliteFile(file: string): Promise<readonly string[]
 type Parts = {
   readonly groups: GroupCommit;
   readonly writer: Connection;
-  /** Queries on the writer. */
-  readonly db: Queries;
   readonly reader: Connection;
   readonly clock: Clock;
 };
 
-function createStore({ groups, writer, db, reader, clock }: Parts): Store {
+function createStore({ groups, writer, reader, clock }: Parts): Store {
+  const db = queriesInTransactionOn(writer);
   const readQueries = queriesOn(reader);
   const control = createControl(reader);
   let reads: Promise<unknown> = Promise.resolve();
