@@ -5,6 +5,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Refusal } from "../../errors.ts";
+import { createLinkedList } from "../../lib/linked-list.ts";
 import { isOver, type Patience } from "../../lib/patience.ts";
 import type { Store } from "../store.ts";
 import { parseAddress } from "./address.ts";
@@ -50,14 +51,14 @@ type Parts = {
 };
 
 function createStore({ pool, hints, timeouts, jitter }: Parts): Store {
-  const underWay = new Set<Promise<unknown>>();
+  const underWay = createLinkedList<Promise<unknown>>();
   let closing: Promise<void> | null = null;
 
   function unlessClosed<T>(work: () => Promise<T>): Promise<T> {
     if (closing !== null) return Promise.reject(new Refusal("UNAVAILABLE"));
     const result = work();
-    underWay.add(result);
-    return result.finally(() => underWay.delete(result));
+    const place = underWay.add(result);
+    return result.finally(() => underWay.remove(place));
   }
 
   /** Tries again as long as that may help, and somebody waits; `mayRetry` is asked each time. */
@@ -106,7 +107,9 @@ function createStore({ pool, hints, timeouts, jitter }: Parts): Store {
     });
 
   async function closeNow(): Promise<void> {
-    await Promise.allSettled(underWay);
+    const results: Promise<unknown>[] = [];
+    underWay.each((result) => results.push(result));
+    await Promise.allSettled(results);
     await hints.close();
     await pool.close();
   }
