@@ -64,7 +64,7 @@ function hold() {
   };
 }
 
-describe("Whoever has 300 ms left is refused by then, and nothing of it is kept", () => {
+describe("Whoever has little time left is refused by then, and nothing of it is kept", () => {
   it("while every connection is in use", async () => {
     const holder = hold();
     await holder.isHeld;
@@ -100,6 +100,15 @@ describe("Whoever has 300 ms left is refused by then, and nothing of it is kept"
       await insertUser(db, userRow("bob"));
       for (let count = 0; count < 40; count += 1) await sql`select pg_sleep(0.1)`.execute(db);
     }, waitingFor(300));
+    expect(await refused(write)).toEqual(TOO_LATE);
+    expect(await ids()).toEqual(["ada"]);
+  });
+
+  it("though the last of its statements was begun in time", async () => {
+    const write = store.write(async ({ db }) => {
+      await insertUser(db, userRow("bob"));
+      for (let count = 0; count < 2; count += 1) await sql`select pg_sleep(0.4)`.execute(db);
+    }, waitingFor(700));
     expect(await refused(write)).toEqual(TOO_LATE);
     expect(await ids()).toEqual(["ada"]);
   });

@@ -4,6 +4,8 @@ import { parseAddress } from "../../src/store/postgres/address.ts";
 import { clientConfig, TIMEOUTS } from "../../src/store/postgres/client.ts";
 import { openSession } from "../../src/store/postgres/dialect.ts";
 import { createPipeline, type Pipeline } from "../../src/store/postgres/pipeline.ts";
+import { toPrepared } from "../../src/store/postgres/prepared.ts";
+import { eventually } from "../support/eventually.ts";
 import { makePlace, type TestPlace } from "../support/postgres.ts";
 import { THEN } from "./conformance/rows.ts";
 
@@ -24,7 +26,7 @@ describe("Statements asked for at once on a connection", () => {
     client.on("error", () => {});
     await client.connect();
     mayGoOn = () => {};
-    pipeline = createPipeline(client, () => mayGoOn());
+    pipeline = createPipeline(client, { answerMs: TIMEOUTS.answerMs, mayGoOn: () => mayGoOn() });
     await client.query("create table notes (id bigint primary key, note text)");
   });
   afterEach(() => client.end());
@@ -43,6 +45,11 @@ describe("Statements asked for at once on a connection", () => {
     await ask(FAIL, "1");
     await client.query("delete from notes");
   };
+  const SLEEP = "select pg_sleep($1::float8)::text as slept";
+  const ADD_SLOWLY = "insert into notes values ($1, pg_sleep($2::float8)::text)";
+  const SLEPT = [null, { slept: "" }];
+  const kinds = async (...asked: Promise<unknown>[]) =>
+    (await Promise.allSettled(asked)).map((each) => (each.status === "fulfilled" ? each.value : each.reason.kind));
   const outcomes = async (...asked: Promise<unknown>[]) =>
     (await Promise.allSettled(asked)).map((each) => (each.status === "fulfilled" ? each.value : each.reason.code));
 
@@ -105,10 +112,72 @@ describe("Statements asked for at once on a connection", () => {
 
   it("all fail if the connection breaks", async () => {
     await prepare();
-    const asked = outcomes(ask("select pg_sleep(9)"), ask(LIST));
-    const together = outcomes(ask(LIST), ask(LIST));
+    const [, { pid }] = (await ask("select pg_backend_pid() as pid")) as [null, { pid: number }];
+    await ask(SLEEP, "0");
+    const asked = kinds(ask(ADD, "1", "one"), ask(SLEEP, "9"), ask(LIST));
+    const asleep = `select from pg_stat_activity where pid = ${pid} and state = 'active' and query like '%pg_sleep%'`;
+    await eventually(() => place.ask(asleep)).toHaveLength(1);
     client.connection.stream.destroy();
-    expect([await asked, await together].flat()).toEqual(["", "", "", ""]);
+    expect(await asked).toEqual(["lost", "lost", "lost"]);
+    await place.ask(`select pg_terminate_backend(${pid}, 5000)`);
+    // They were one transaction, which did not come to its end.
+    expect(await place.ask("select from notes")).toEqual([]);
+  });
+
+  it("are waited for as long as each may wait for its locks", async () => {
+    pipeline = createPipeline(client, { answerMs: 500, mayGoOn });
+    await ask(ADD_SLOWLY, "0", "0");
+    const write = vi.spyOn(client.connection.stream, "write");
+    const at = performance.now();
+    expect(await kinds(ask(ADD_SLOWLY, "1", "0.4"), ask(ADD_SLOWLY, "2", "0.4"))).toEqual([[1], [1]]);
+    expect(performance.now() - at).toBeGreaterThan(500);
+    expect(write).toHaveBeenCalledTimes(1);
+  });
+
+  it("fail as lost if they take longer than that, and so do those that were done", async () => {
+    pipeline = createPipeline(client, { answerMs: 200, mayGoOn });
+    await ask(ADD_SLOWLY, "0", "0");
+    const asked = [ask(ADD_SLOWLY, "1", "0"), ask(ADD_SLOWLY, "2", "1")];
+    expect(await kinds(...asked)).toEqual(["lost", "lost"]);
+    await expect(asked[1]).rejects.toThrow("Query read timeout");
+  });
+
+  it("are waited for no longer than one of them if they only read: a silent network is noticed as soon", async () => {
+    pipeline = createPipeline(client, { answerMs: 500, mayGoOn });
+    await ask(SLEEP, "0");
+    expect(await kinds(ask(SLEEP, "0.4"), ask(SLEEP, "0.4"))).toEqual(["lost", "lost"]);
+  });
+
+  it("are waited for as long as it takes if there is no time-out", async () => {
+    const patient = new Client(clientConfig(parseAddress(place.url), { ...TIMEOUTS, answerMs: 0 }));
+    await patient.connect();
+    pipeline = createPipeline(patient, { answerMs: 0, mayGoOn });
+    await ask(SLEEP, "0");
+    expect(await kinds(ask(SLEEP, "0.1"), ask(SLEEP, "0.1"))).toEqual([SLEPT, SLEPT]);
+    await patient.end();
+  });
+
+  it.each([
+    ["update notes set note = $1", true],
+    ["with gone as (delete from notes returning *) select * from gone", true],
+    ["select * from notes where id = $1 for update", true],
+    ["select * from notes where id = $1 for no key update", true],
+    ["select 1 where exists (select from notes for key share)", true],
+    ["select note as forum from notes", false],
+    ["begin isolation level repeatable read read only", false],
+    ["commit", false],
+  ])("(%s) may have to wait for a lock: %s", (text, mayWait) => {
+    expect(toPrepared(text, "s1", []).mayWait).toBe(mayWait);
+  });
+
+  it("are refused if they cannot be told to the server, and the connection is as good as before", async () => {
+    await prepare();
+    const tooMany = Array.from({ length: 40_000 }, () => "1");
+    const asked = [ask(ADD, "1", "one"), ask(ADD, ...tooMany)];
+    const refused = { status: "rejected", reason: expect.any(RangeError) };
+    expect(await Promise.allSettled(asked)).toEqual([refused, refused]);
+    pipeline.begin();
+    expect(await outcomes(ask(LIST), ask(LIST))).toEqual([[null], [null]]);
   });
 
   it("are refused, and their connection is given up, if the table is another than it was", async () => {
@@ -122,7 +191,7 @@ describe("Statements asked for at once on a connection", () => {
   });
 
   it("take no values but texts, numbers, yes, no and nothing", async () => {
-    const session = openSession(client, { prepares: true });
+    const session = openSession(client, { prepares: true, answerMs: TIMEOUTS.answerMs });
     session.begin();
     const users = session.db.selectFrom("users").select("id");
     await expect(users.where("id", "=", new Date(THEN) as never).execute()).rejects.toThrow("is no value of a query");

@@ -13,7 +13,10 @@ export type Timeouts = {
   readonly lockMs: number;
   /** For the next statement of a transaction, by the server: ours await nothing else. */
   readonly idleInTransactionMs: number;
-  /** For the answer to a statement, here: longer than the server takes to give up, if it is there at all. */
+  /**
+   * For the answer to a statement, here: longer than the server takes to give up, if it is there at all. For several
+   * that were sent together, so much for each that may wait for a lock.
+   */
   readonly answerMs: number;
 };
 
@@ -57,7 +60,8 @@ export function clientConfig(address: Address, timeouts: Timeouts): ClientConfig
     idle_in_transaction_session_timeout: timeouts.idleInTransactionMs,
     query_timeout: timeouts.answerMs,
     types: {
-      getTypeParser: (type, format) => (type === INT8 ? Number : types.getTypeParser(type, format)),
+      // All is told as text: nobody here asks for anything else.
+      getTypeParser: parserOf,
     },
   };
 }

@@ -15,6 +15,7 @@ import type { ClientBase } from "pg";
 import { setShortcut } from "../compile-once.ts";
 import type { Schema } from "../schema.ts";
 import type { Queries } from "../store.ts";
+import type { Timeouts } from "./client.ts";
 import { createPipeline, type Outcome } from "./pipeline.ts";
 import { toText } from "./prepared.ts";
 
@@ -41,25 +42,33 @@ export type Session = {
 const sessions = new WeakMap<ClientBase, Session>();
 
 /** The queries of `client`: always the same, since those that are put together once are so for each connection. */
-export function sessionOn(client: ClientBase): Session {
+export function sessionOn(client: ClientBase, { answerMs }: Pick<Timeouts, "answerMs">): Session {
   const known = sessions.get(client);
   if (known !== undefined) return known;
-  const session = openSession(client, { prepares: true });
+  const session = openSession(client, { prepares: true, answerMs });
   sessions.set(client, session);
   return session;
 }
 
-/**
- * Queries on `client`, in the order in which they are asked for, each prepared once for the connection if it
- * `prepares`. What fails is a PostgresFault.
- */
-export function openSession(client: ClientBase, { prepares }: { readonly prepares: boolean }): Session {
+/** How a session asks. */
+export type SessionTerms = {
+  /** Whether each query is prepared once for the connection. */
+  readonly prepares: boolean;
+  /** How long the answer to each is waited for, in milliseconds; 0: for ever. */
+  readonly answerMs: number;
+};
+
+/** Queries on `client`, in the order in which they are asked for. What fails is a PostgresFault. */
+export function openSession(client: ClientBase, { prepares, answerMs }: SessionTerms): Session {
   let isOpen = false;
   let isComplete = false;
   let mayGoOn = () => {};
-  const pipeline = createPipeline(client, () => {
-    if (!isOpen) throw afterEnd();
-    mayGoOn();
+  const pipeline = createPipeline(client, {
+    answerMs,
+    mayGoOn() {
+      if (!isOpen) throw afterEnd();
+      mayGoOn();
+    },
   });
 
   function ask<T>(sql: string, parameters: readonly unknown[], toAnswer: (outcome: Outcome) => T): Promise<T> {

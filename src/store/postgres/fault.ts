@@ -30,6 +30,9 @@ export class PostgresFault extends Error {
  */
 export type FaultKind = "conflict" | "duplicate" | "lost" | "outage" | "fault";
 
+/** What the driver says of a statement that is not answered in time. */
+export const NO_ANSWER = "Query read timeout";
+
 /** An error of the driver as a {@link PostgresFault}. */
 export function toFault(error: unknown): PostgresFault {
   return error instanceof PostgresFault ? error : new PostgresFault(error instanceof Error ? error : new Error("none"));

@@ -31,8 +31,16 @@ export type Pipeline = {
   readonly send: (order: Order) => void;
 };
 
-/** Sends orders on `client`; `mayGoOn` is asked before, and throws if nothing must be sent any more. */
-export function createPipeline(client: ClientBase, mayGoOn: () => void): Pipeline {
+/** How orders are sent. */
+export type PipelineTerms = {
+  /** How long the answer to a statement that is sent alone is waited for, in milliseconds; 0: for ever. */
+  readonly answerMs: number;
+  /** Asked before anything is sent; throws if nothing must be any more. */
+  readonly mayGoOn: () => void;
+};
+
+/** Sends orders on `client`. */
+export function createPipeline(client: ClientBase, { answerMs, mayGoOn }: PipelineTerms): Pipeline {
   const prepared = new Map<string, Prepared>();
   const waiting: Order[] = [];
   let isSending = false;
@@ -74,8 +82,20 @@ export function createPipeline(client: ClientBase, mayGoOn: () => void): Pipelin
   }
 
   async function sendTogether(known: readonly Known[]): Promise<void> {
-    if (!isAllowed(known.map(({ order }) => order))) return;
-    const { left, error } = await new Promise<Ending>((end) => client.query(createBatch(known, end)));
+    const orders = known.map(({ order }) => order);
+    if (!isAllowed(orders)) return;
+    const asked = known.map(({ order, statement }) => ({ statement, values: order.values }));
+    let messages: Buffer;
+    try {
+      messages = toMessages(asked);
+    } catch (error) {
+      // Nothing was sent: the connection is as good as before.
+      refuse(orders, error);
+      return;
+    }
+    const { left, error } = await new Promise<Ending>((end) =>
+      client.query(createBatch({ orders: known, asked, messages, answerMs, end })),
+    );
     if (error !== null) refuse(left, toFault(error));
   }
 
@@ -117,7 +137,10 @@ type Known = { readonly order: Order; readonly statement: Prepared };
 
 /** What the driver tells a query of its own of, and of ours. */
 type Batch = Submittable & {
+  /** For those who look at what the driver is asked for: nothing here reads it, `bench/world/recorded-statements.ts` does. */
   readonly asked: readonly Asked[];
+  /** How long the driver waits for the end of it, in milliseconds; 0: for ever. */
+  readonly query_timeout: number;
   /** The driver puts its time-out around it. */
   callback: (error: unknown) => void;
   readonly handleDataRow: (message: { readonly fields: readonly (string | null)[] }) => void;
@@ -129,15 +152,23 @@ type Batch = Submittable & {
 /** How a batch ended: the first that failed and those after it, which were not begun, and why. */
 type Ending = { readonly left: readonly Order[]; readonly error: unknown };
 
+type BatchParts = {
+  readonly orders: readonly Known[];
+  readonly asked: readonly Asked[];
+  readonly messages: Buffer;
+  readonly answerMs: number;
+  readonly end: (ending: Ending) => void;
+};
+
 /** Each is answered as its own answer comes. */
-function createBatch(known: readonly Known[], end: (ending: Ending) => void): Batch {
+function createBatch({ orders: known, asked, messages, answerMs, end }: BatchParts): Batch {
   let next = 0;
   let rows: Record<string, unknown>[] = [];
-  const asked = known.map(({ order, statement }) => ({ statement, values: order.values }));
   const batch: Batch = {
     asked,
+    query_timeout: answerMs * roundsOf(asked),
     submit({ stream }: Connection) {
-      if (stream.writable) stream.write(toMessages(asked));
+      if (stream.writable) stream.write(messages);
     },
     callback(error) {
       end({ left: known.slice(next).map(({ order }) => order), error });
@@ -156,6 +187,16 @@ function createBatch(known: readonly Known[], end: (ending: Ending) => void): Ba
     handleError: (error) => batch.callback(error),
   };
   return batch;
+}
+
+/**
+ * How many times as long they may take as one alone: the server's time-outs hold for each, and it keeps the answers back
+ * until the last. What only reads waits for nobody, so that however much of it there is, silence is noticed as soon.
+ */
+function roundsOf(asked: readonly Asked[]): number {
+  let waiting = 0;
+  for (const { statement } of asked) if (statement.mayWait) waiting += 1;
+  return Math.max(1, waiting);
 }
 
 const CHANGES: ReadonlySet<string> = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"]);

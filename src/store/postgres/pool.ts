@@ -5,7 +5,7 @@ import { isOver, type Patience, timeLeft } from "../../lib/patience.ts";
 import { createPermits, type OwnPermits } from "../../lib/permits.ts";
 import type { Address } from "./address.ts";
 import { clientConfig, makeTrustworthy, type Timeouts } from "./client.ts";
-import { PostgresFault, toFault, unavailable } from "./fault.ts";
+import { NO_ANSWER, PostgresFault, toFault, unavailable } from "./fault.ts";
 
 /** Who waits for a connection; more are refused. */
 const MAX_WAITING = 500;
@@ -79,19 +79,20 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
   async function inTurn<T>(permits: OwnPermits, work: () => Promise<T>, patience?: Patience): Promise<T> {
     if (permits.isFree()) return permits.run(work);
     let isRunning = false;
+    let timer: NodeJS.Timeout | undefined;
+    const giveUp = () => leave(new Error(NONE_FREE));
+    const stopWaiting = () => {
+      clearTimeout(timer);
+      patience?.signal.removeEventListener("abort", giveUp);
+    };
     const { result, leave } = permits.enter(() => {
       isRunning = true;
       // To give up is for the wait alone: what runs may commit, and whoever asked for it must learn that.
       stopWaiting();
       return work();
     });
-    const giveUp = () => leave(new Error(NONE_FREE));
-    const timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
+    timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
     patience?.signal.addEventListener("abort", giveUp, { once: true });
-    const stopWaiting = () => {
-      clearTimeout(timer);
-      patience?.signal.removeEventListener("abort", giveUp);
-    };
     try {
       return await result;
     } catch (error) {
@@ -126,5 +127,5 @@ function isLoss(error: unknown): boolean {
 /** A demoted primary, or one that does not answer. */
 function concernsAll(error: unknown): boolean {
   const fault = error instanceof Refusal ? error.cause : error;
-  return fault instanceof PostgresFault && (fault.code === "25006" || fault.message === "Query read timeout");
+  return fault instanceof PostgresFault && (fault.code === "25006" || fault.message === NO_ANSWER);
 }

@@ -9,12 +9,17 @@ import { parserOf } from "./client.ts";
 export type Prepared = {
   readonly text: string;
   readonly name: string;
+  /** Whether it takes locks, and may have to wait for whoever holds them. */
+  readonly mayWait: boolean;
   /** A row out of what the server tells of its columns; `null` is NULL. */
   readonly toRow: (columns: readonly (string | null)[]) => Record<string, unknown>;
 };
 
 /** What it is asked with. */
 export type Asked = { readonly statement: Prepared; readonly values: readonly (string | null)[] };
+
+/** Of statements: whatever changes rows, or locks those that it reads. */
+const LOCKS = /^(?!select\b|begin\b|commit\b)|\bfor (update|share|no key update|key share)\b/;
 
 /** A {@link Prepared} whose rows have these columns. */
 export function toPrepared(text: string, name: string, fields: readonly FieldDef[]): Prepared {
@@ -23,6 +28,7 @@ export function toPrepared(text: string, name: string, fields: readonly FieldDef
   return {
     text,
     name,
+    mayWait: LOCKS.test(text),
     toRow(texts) {
       const row: Record<string, unknown> = { ...blank };
       let index = 0;

@@ -32,7 +32,7 @@ export async function openSourceSchema(address: Address): Promise<CopySide> {
 /** Opens a schema to copy to, and makes its tables. @throws OccupiedDatabase, UnusableDatabase, UnusableSchema. */
 export async function openTargetSchema(address: Address): Promise<CopySide> {
   return openSide(address, async (client, schema) => {
-    const session = openSession(client, { prepares: false });
+    const session = openSession(client, { prepares: false, answerMs: 0 });
     session.begin();
     const tables = await tablesIn(client, schema);
     if (tables.includes("kysely_migration")) await refuseRows(session.db, nameOf(address, schema), tables);
@@ -66,7 +66,7 @@ function nameOf({ name }: Address, schema: string): string {
 }
 
 function createSide(client: Client, name: string): CopySide {
-  const session = openSession(client, { prepares: true });
+  const session = openSession(client, { prepares: true, answerMs: 0 });
   session.begin();
   const { db } = session;
   const { count, page, clear } = rowsOf(db);

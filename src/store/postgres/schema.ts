@@ -36,7 +36,7 @@ export async function migratePostgres(
     await client.query("select pg_advisory_lock($1)", [LOCK]);
     const tables = await tablesIn(client, schema);
     refuseForeign(tables, schema, address);
-    const session = openSession(client, { prepares: false });
+    const session = openSession(client, { prepares: false, answerMs: 0 });
     session.begin();
     if (tables.includes("meta") && !isToBeFilled) await refuseSealed(session.db, "postgres");
     // Migrating looks through the whole catalogue, even where there is nothing to do.

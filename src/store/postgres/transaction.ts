@@ -5,8 +5,10 @@
  * COMMITTED, where each statement sees what is committed, and whoever waited for a
  * lock sees what it waited for: queries lock what they read in order to change it.
  *
- * Somebody who waits less long than the connection's time-outs shortens them for the transaction, and nothing is sent
- * after the deadline. A client that goes away stops nothing that has begun.
+ * Somebody who waits less long than the connection's time-outs shortens them for the transaction, to what is left of the
+ * deadline when it begins. The deadline is looked at before anything is sent, the commit of a write included; statements
+ * that go together are not asked about one by one, and each may take as long as was left at the beginning. A client that
+ * goes away stops nothing that has begun.
  */
 import type { ClientBase } from "pg";
 import { Refusal } from "../../errors.ts";
@@ -78,7 +80,7 @@ const atOnce = async <T>(work: () => Promise<T>): Promise<T> => work();
 export type Writing<T> = { readonly work: (tx: Tx) => Promise<T>; readonly asksFirst: boolean };
 
 /**
- * Runs `work` and commits.
+ * Runs `work` and commits, if that can still be sent by the deadline.
  * @throws PostgresFault and what `work` throws, and nothing is kept; Refusal UNAVAILABLE if the connection broke
  * during the commit, and nobody knows.
  */
@@ -104,6 +106,8 @@ export async function runWrite<T>(terms: Terms, { work, asksFirst }: Writing<T>)
       },
     };
     const [value] = await Promise.all([atOnce(() => work(tx)), begun]);
+    // The last statement may have been waited for until now.
+    refuseIfTooLate(terms);
     return value;
   };
   const value = await within(terms, () => commit(terms.client, END_WRITE), written);
@@ -130,15 +134,10 @@ async function shorten(session: Session, { patience, timeouts: { statementMs, lo
 }
 
 /** Runs the work of a transaction, and ends it. */
-async function within<T>(
-  { client, patience }: Terms,
-  end: () => Promise<void>,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = sessionOn(client);
-  session.begin(() => {
-    if (isTooLate(patience)) throw new Refusal("DEADLINE_EXCEEDED");
-  });
+async function within<T>(terms: Terms, end: () => Promise<void>, work: (session: Session) => Promise<T>): Promise<T> {
+  const { client } = terms;
+  const session = sessionOn(client, terms.timeouts);
+  session.begin(() => refuseIfTooLate(terms));
   let value: T;
   try {
     value = await work(session);
@@ -150,6 +149,10 @@ async function within<T>(
   session.end();
   await end();
   return value;
+}
+
+function refuseIfTooLate({ patience }: Terms): void {
+  if (isTooLate(patience)) throw new Refusal("DEADLINE_EXCEEDED");
 }
 
 /** If it cannot be rolled back, the connection is no good any more, which its owner sees by its state. */
