@@ -1,13 +1,18 @@
-/** Reads and writes on PostgreSQL that ask for several things at once, and go to and fro no more than they must. */
+/** Reads and writes on PostgreSQL that ask for several things at once; how often they go to and fro is counted. */
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
 import { sql } from "kysely";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Core } from "../../src/core.ts";
 import { compileOnce } from "../../src/store/compile-once.ts";
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { areRoles } from "../../src/store/queries/roles.ts";
 import { findUser, giveRoles, insertUser, takenName } from "../../src/store/queries/users.ts";
 import type { Queries, Store, Tx } from "../../src/store/store.ts";
-import { waitingFor } from "../support/patience.ts";
+import { workOn } from "../support/folder.ts";
+import { endless, waitingFor } from "../support/patience.ts";
+import { countPieces } from "../support/pieces.ts";
 import { makePlace, type TestPlace } from "../support/postgres.ts";
 import { THEN, userRow } from "./conformance/rows.ts";
 
@@ -58,6 +63,16 @@ describe("A write that asks before it looks at the time", () => {
 
   beforeEach(() => open(3));
 
+  /** Has the server forget how writes begin on this connection, and nothing else; how many ways to begin one it knew. */
+  async function forgetBegin(db: Queries): Promise<number> {
+    const begins = sql<{
+      name: string;
+    }>`select name from pg_prepared_statements where statement like 'begin%committed'`;
+    const { rows } = await begins.execute(db);
+    for (const { name } of rows) await sql`deallocate ${sql.id(name)}`.execute(db);
+    return rows.length;
+  }
+
   const add = (id: string, create_time: number, { db }: Tx) => insertUser(db, userRow(id, { create_time }));
 
   it("knows it with the first answer, and is kept", async () => {
@@ -100,6 +115,78 @@ describe("A write that asks before it looks at the time", () => {
     spoil.mockRestore();
     await fresh.close();
     expect(await store.read((db) => findUser(db, "id", "eve"))).toBeNull();
+  });
+
+  it("changes nothing if its beginning fails in the piece that the change is in", async () => {
+    await store.close();
+    await open(1);
+    const pieces = countPieces();
+    const warm = (id: string) => store.write((tx) => add(id, THEN, tx), undefined, first);
+    await warm("ada");
+    // Its beginning, with the change; and its end.
+    expect(await pieces.of(() => warm("bob"))).toBe(2);
+    expect(await store.read(forgetBegin)).toBe(1);
+    const faults: unknown[] = [];
+    const stop = new Error("tried again");
+    const change = async (tx: Tx) => {
+      if (faults.length > 0) throw stop;
+      await add("eve", THEN, tx).catch((fault: unknown) => faults.push(fault));
+    };
+    await expect(store.write(change, undefined, first)).rejects.toThrow(stop);
+    // The server did not know what would have begun it; the change it would have known.
+    expect(faults).toMatchObject([{ code: "26000" }]);
+    expect(await store.read((db) => findUser(db, "id", "eve"))).toBeNull();
+  });
+});
+
+describe("On connections that have done it before, a round trip for each piece is all that is made", () => {
+  beforeEach(() => open(3));
+
+  /** As many as most times: what follows the log may have the connection for a moment, and then another one is made. */
+  const countPiecesOf = (work: (core: Core, time: number) => Promise<unknown>) => {
+    const settings = {
+      SALLYPORT_DATABASE_URL: place.url,
+      SALLYPORT_DATABASE_CONNECTIONS: "3",
+      SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64url"),
+    };
+    const count = async (core: Core) => {
+      const pieces = countPieces();
+      await core.claimDatabase();
+      const counted: number[] = [];
+      for (let time = 1; time <= 9; time += 1) counted.push(await pieces.of(() => work(core, time)));
+      return counted.slice(2).sort((one, other) => one - other)[3];
+    };
+    return workOn(tmpdir(), count, settings);
+  };
+  const signUp = ({ signup }: Core, time: number) =>
+    signup({ username: `ada${time}`, password: "kites in the harbour at night", email: "", roles: [] }, endless);
+
+  it("by a signup four: names and roles; the same, held, in the write; what is added; the commit", async () => {
+    expect(await countPiecesOf(signUp)).toBe(4);
+  });
+
+  it("by a refresh four: the session; both, locked; what is changed; the commit", async () => {
+    let token = "";
+    const refresh = async (core: Core, time: number) => {
+      if (token === "") {
+        await signUp(core, time);
+        const login = { identifier: "ada1", password: "kites in the harbour at night", audiences: [], deviceName: "" };
+        token = (await core.login(login, endless)).refreshToken;
+      }
+      const input = { refreshToken: token, attemptId: new Uint8Array(), audiences: [] };
+      token = (await core.refresh(input, endless)).refreshToken;
+    };
+    expect(await countPiecesOf(refresh)).toBe(4);
+  });
+
+  it("by a read that asks for everything at once one, by any other one more", async () => {
+    const ask = (db: Queries) => takenName(db, "ada", null);
+    await store.close();
+    await open(1);
+    const pieces = countPieces();
+    for (let time = 1; time <= 2; time += 1) await store.readAtOnce(ask);
+    expect(await pieces.of(() => store.readAtOnce(ask))).toBe(1);
+    expect(await pieces.of(() => store.read(ask))).toBe(2);
   });
 });
 
