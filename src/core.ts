@@ -81,7 +81,8 @@ export type Core = Awaited<ReturnType<typeof openCore>>;
  */
 export async function openCore({ config, log, random, ...others }: CoreDeps) {
   const { checkpointMs = LIMITS.checkpointMs, onAuditEvent = () => {} } = others;
-  const countedClock = createCountedClock(others.clock, others.uptimeMs ?? createMachineCount());
+  const count = others.uptimeMs ?? createMachineCount();
+  const countedClock = createCountedClock(others.clock, count);
   const store = await openDatabase(config, countedClock);
   const tick = () => performance.now();
   /** Where the database has a clock of its own, everybody goes by that. */
@@ -91,7 +92,7 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
       : createGuardedClock({
           clock: others.clock,
           readTime: () => store.write(async ({ now }) => now),
-          tick,
+          tick: count,
         });
   const clock = guardedClock ?? countedClock;
   const { earliest, isDoubtful } = clock;
@@ -198,6 +199,7 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
         audit,
         clock,
         isDoubtful,
+        isUndecided: guardedClock === null ? isDoubtful : () => false,
       }),
       logout: createLogout({ commit, refreshTokens, checker, knowledge, audit, clock }),
       revokeOwnSession: createOwnSessionRevocation({ commit, audit }),

@@ -44,6 +44,8 @@ type RefreshDeps = {
   readonly clock: Clock;
   /** Whether the clock alone has come to the time, in milliseconds, or alone has not, and may be wrong. */
   readonly isDoubtful: (time: number) => boolean;
+  /** The same after the database was asked, which decides where it has a clock of its own. */
+  readonly isUndecided: (time: number) => boolean;
 };
 
 /** A live session and its user, both locked, and what the client wants of them. */
@@ -67,7 +69,7 @@ const CASES: Readonly<Record<RefreshVerdict, AuditKind>> = {
 
 /** A {@link Refresh}. */
 export function createRefresh(deps: RefreshDeps): Refresh {
-  const { commit, refreshTokens, sessions, issueTokenPair, audit, clock, isDoubtful } = deps;
+  const { commit, refreshTokens, sessions, issueTokenPair, audit, clock, isDoubtful, isUndecided } = deps;
 
   return async function refresh(input, patience) {
     const token = refreshTokens.read(input.refreshToken);
@@ -85,7 +87,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     const { session, user } = held;
     const expiresAt = Math.min(token.expiresAt, session.refresh_expires_at);
     // What may be over is not good, but nobody is signed out for a clock that is wrong.
-    if (expiresAt <= tx.now) return refused(isDoubtful(expiresAt) ? "UNAVAILABLE" : "REFRESH_TOKEN_EXPIRED");
+    if (expiresAt <= tx.now) return refused(isUndecided(expiresAt) ? "UNAVAILABLE" : "REFRESH_TOKEN_EXPIRED");
     const verdict = await sessions.judge(tx, session, token.generation, input.attemptId);
     const outcome = await carryOut(tx, verdict, { session, user, input });
     await audit.record(tx, {
