@@ -61,7 +61,7 @@ const CALLS: readonly Weighted[] = [
   },
   { weight: 10, arbitrary: fc.tuple(anyName, anyPassword, anyAudiences).map((all) => loggingIn(...all)) },
   { weight: 22, arbitrary: fc.tuple(distance, attempt, anyAudiences).map((all) => refreshing(...all)) },
-  { weight: 5, arbitrary: fc.tuple(fc.nat(30), attempt).map((all) => replaying(...all)) },
+  { weight: 14, arbitrary: fc.tuple(fc.nat(30), attempt).map((all) => replaying(...all)) },
   { weight: 5, arbitrary: fc.tuple(distance, anyScope).map((all) => loggingOut(...all)) },
   { weight: 3, arbitrary: fc.tuple(distance, anyScope).map((all) => loggingOutByAccess(...all)) },
   { weight: 3, arbitrary: fc.tuple(distance, distance).map((all) => revokingOwn(...all)) },
