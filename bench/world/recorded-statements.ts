@@ -46,8 +46,8 @@ function statementsOf(asked: unknown): readonly Statement[] {
   if (typeof asked === "string") return [{ text: asked, values: [], name: null }];
   if (typeof asked !== "object" || asked === null) return [];
   // Several of ours that go together; see pipeline.ts.
-  if ("asked" in asked && Array.isArray(asked.asked))
-    return asked.asked.flatMap(({ statement, values }) => statementsOf({ ...statement, values }));
+  if ("executions" in asked && Array.isArray(asked.executions))
+    return asked.executions.flatMap(({ statement, values }) => statementsOf({ ...statement, values }));
   if (!("text" in asked) || typeof asked.text !== "string") return [];
   const values = "values" in asked && Array.isArray(asked.values) ? asked.values : [];
   const name = "name" in asked && typeof asked.name === "string" ? asked.name : null;

@@ -8,6 +8,7 @@
  * than a few thousand entries.
  */
 import { ID_WORDS, writeIdWords } from "../lib/id-words.ts";
+import { mayStay } from "../lib/linear-probing.ts";
 import { createIdFilter, SEGMENTS, segmentOf } from "./id-filter.ts";
 
 /** Words of an entry: those of the id, its number, its expiry. A place whose expiry is 0 is empty. */
@@ -181,10 +182,7 @@ function after(places: Uint32Array, place: number): number {
 function removeAt(places: Uint32Array, place: number): void {
   let gap = place;
   for (let next = after(places, gap); places[next + EXPIRY] !== 0; next = after(places, next)) {
-    const home = homeOf(places, places, next);
-    // It may stay if its search begins behind the gap, round the end of the table or not.
-    const mayStay = gap < next ? gap < home && home <= next : gap < home || home <= next;
-    if (mayStay) continue;
+    if (mayStay(gap, homeOf(places, places, next), next)) continue;
     places.copyWithin(gap, next, next + ENTRY_WORDS);
     gap = next;
   }

@@ -24,8 +24,8 @@ export type Permits = {
     readonly result: Promise<T>;
     readonly leave: (reason: unknown) => void;
   };
-  /** For whoever would rather know before the work is prepared. @throws PermitsExhausted if `run` would reject with it. */
-  readonly requireRoom: () => void;
+  /** Whether one more would be let in, for whoever would rather know before the work is prepared; a no counts as refused. */
+  readonly hasRoom: () => boolean;
   /** How many pieces of work run now. */
   readonly running: () => number;
   /** How many wait now. */
@@ -66,15 +66,10 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
     }
   }
 
-  /** Whoever is told that there is none counts as refused. */
   function hasRoom(): boolean {
     if (running + waiters.size() < places) return true;
     refused += 1;
     return false;
-  }
-
-  function requireRoom(): void {
-    if (!hasRoom()) throw new PermitsExhausted();
   }
 
   function enter<T>(work: () => Promise<T>) {
@@ -111,7 +106,7 @@ export function createGrantedPermits({ places, want, free }: Grants): GrantedPer
   return {
     run,
     enter,
-    requireRoom,
+    hasRoom,
     granted,
     running: () => running,
     waiting: waiters.size,

@@ -64,7 +64,7 @@ export function hashPlacesOf(permits: number, workers: number): number {
 /** A hasher that makes hashes of the given cost, within the given permits. */
 export function createPasswordHasher(deps: {
   readonly argon2: Argon2Cost;
-  readonly permits: Pick<Permits, "run" | "requireRoom">;
+  readonly permits: Pick<Permits, "run" | "hasRoom">;
   readonly random: Pick<Random, "bytes">;
 }): PasswordHasher {
   const { argon2: cost, permits, random } = deps;
@@ -81,15 +81,7 @@ export function createPasswordHasher(deps: {
     try {
       return await permits.run(work, signal);
     } catch (error) {
-      throw refusalOf(error);
-    }
-  }
-
-  function requireRoom(): void {
-    try {
-      permits.requireRoom();
-    } catch (error) {
-      throw refusalOf(error);
+      throw error instanceof PermitsExhausted ? busy() : error;
     }
   }
 
@@ -107,7 +99,9 @@ export function createPasswordHasher(deps: {
       const encoded = await permitted(() => argon2Hash(normalizePassword(password), options()), signal);
       return inReferenceOrder(encoded);
     },
-    requireRoom,
+    requireRoom() {
+      if (!permits.hasRoom()) throw busy();
+    },
     verify,
     verifyNobody: async (password, signal) => {
       await verify(nobody, password, signal);
@@ -116,8 +110,8 @@ export function createPasswordHasher(deps: {
 }
 
 /** Its reason says all: under load there are many, and each cause is a line of the log with a stack. */
-function refusalOf(error: unknown): unknown {
-  return error instanceof PermitsExhausted ? new Refusal("BUSY", { retryAfterMs: RETRY_AFTER_MS }) : error;
+function busy(): Refusal {
+  return new Refusal("BUSY", { retryAfterMs: RETRY_AFTER_MS });
 }
 
 function argon2Options({ memoryKiB, passes, lanes }: Argon2Cost): HashOptions {

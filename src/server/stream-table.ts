@@ -7,8 +7,8 @@
  * collection, from the first full one on (docs/decisions/0027). This table is one and the same until it grows, and what
  * has gone out of it is nowhere.
  */
-import type { Http2Session } from "node:http2";
 import { types } from "node:util";
+import { mayStay } from "../lib/linear-probing.ts";
 
 /** What Node asks of it. */
 export type StreamTable<T> = {
@@ -32,10 +32,10 @@ export function createStreamTable<T>(): StreamTable<T> {
   let streams: (T | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
   let size = 0;
 
-  const last = () => ids.length - 1;
+  const mask = () => ids.length - 1;
   // A client's numbers are odd.
-  const homeOf = (id: number) => (id >>> 1) & last();
-  const after = (place: number) => (place + 1) & last();
+  const homeOf = (id: number) => (id >>> 1) & mask();
+  const after = (place: number) => (place + 1) & mask();
 
   /** The place of a number, or the empty one where it would go. There always is an empty one. */
   function find(id: number): number {
@@ -61,10 +61,7 @@ export function createStreamTable<T>(): StreamTable<T> {
     let gap = place;
     for (let next = after(gap); ids[next] !== EMPTY; next = after(next)) {
       const id = ids[next] ?? EMPTY;
-      const home = homeOf(id);
-      // It may stay if its search begins behind the gap, round the end of the table or not.
-      const mayStay = gap < next ? gap < home && home <= next : gap < home || home <= next;
-      if (mayStay) continue;
+      if (mayStay(gap, homeOf(id), next)) continue;
       put(gap, id, streams[next]);
       gap = next;
     }
@@ -96,10 +93,10 @@ export function createStreamTable<T>(): StreamTable<T> {
 }
 
 /**
- * Has a session that is new keep its streams in a table of ours. It is a private matter of Node's: where that does not
+ * Has a session (`Http2Session`) that is new keep its streams in a table of ours. It is a private matter of Node's: where that does not
  * look as we know it, all stays as it is, and is only slower. True if it was done.
  */
-export function keepStreamsInTable(session: Http2Session): boolean {
+export function keepStreamsInTable(session: object): boolean {
   const key = Object.getOwnPropertySymbols(session).find(({ description }) => description === "state");
   const state: unknown = key === undefined ? undefined : Reflect.get(session, key);
   if (typeof state !== "object" || state === null || !("streams" in state)) return false;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DENIAL_REASONS } from "../../src/check/decision.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { WIRE_FORMS } from "../support/clients.ts";
 import { type Contracted, call, METHODS, transportTo } from "../support/methods.ts";
@@ -12,17 +13,7 @@ const PERMITTED = GUARDED.filter(({ rule }) => rule.allPermissions.length > 0);
 const PERMISSIONS = [...new Set(PERMITTED.flatMap(({ rule }) => rule.allPermissions))];
 
 /** What the guard refuses with. */
-const GUARD_REASONS = [
-  "TOKEN_MISSING",
-  "TOKEN_INVALID",
-  "TOKEN_EXPIRED",
-  "SESSION_REVOKED",
-  "PRIVILEGES_CHANGED",
-  "AUDIENCE_MISMATCH",
-  "AUTHENTICATION_TOO_OLD",
-  "ROLE_MISSING",
-  "PERMISSION_MISSING",
-];
+const GUARD_REASONS: readonly string[] = DENIAL_REASONS;
 
 let app: TestApp;
 let root: Person;

@@ -27,13 +27,13 @@ export type Session = {
   readonly db: Queries;
   /** Lets queries through until it is ended, each if `mayGoOn` does not throw. */
   readonly begin: (mayGoOn?: () => void) => void;
-  /** Asks for a statement of the transaction's own, in its place among the queries; `tell` is told before them. */
-  readonly say: (
+  /** Executes a statement of the transaction's own, in its place among the queries; `onRow` is called before those after it are answered. */
+  readonly execute: (
     sql: string,
     parameters?: readonly unknown[],
-    tell?: (row: Record<string, unknown> | undefined) => void,
+    onRow?: (row: Record<string, unknown> | undefined) => void,
   ) => Promise<void>;
-  /** No more is asked for; what was goes through. */
+  /** Takes no more statements; those that it has go through. */
   readonly complete: () => void;
   /** No query goes through any more: the connection is about to be somebody else's. */
   readonly end: () => void;
@@ -107,7 +107,7 @@ export function openSession(client: ClientBase, { prepares, answerMs }: SessionT
       isComplete = false;
       pipeline.begin();
     },
-    say: (sql, parameters = [], tell = () => {}) => ask(sql, parameters, ({ rows: [row] }) => tell(row)),
+    execute: (sql, parameters = [], onRow = () => {}) => ask(sql, parameters, ({ rows: [row] }) => onRow(row)),
     complete() {
       isComplete = true;
     },

@@ -4,10 +4,10 @@
  */
 import type { ClientBase, Connection, Submittable } from "pg";
 import { toFault } from "./fault.ts";
-import { type Asked, type Prepared, toMessages, toPrepared } from "./prepared.ts";
+import { type Execution, type PreparedStatement, toMessages, toPrepared } from "./prepared.ts";
 
 /** A statement that somebody waits for. */
-export type Order = {
+export type PendingStatement = {
   readonly text: string;
   readonly values: readonly (string | null)[];
   /** Under which the connection keeps it prepared; `undefined`: it does not. */
@@ -24,14 +24,14 @@ export type Outcome = {
   readonly changes: number | null;
 };
 
-/** Where orders are sent. */
+/** Where statements are sent. */
 export type Pipeline = {
   /** What comes now is another transaction's. */
   readonly begin: () => void;
-  readonly send: (order: Order) => void;
+  readonly send: (statement: PendingStatement) => void;
 };
 
-/** How orders are sent. */
+/** How statements are sent. */
 export type PipelineTerms = {
   /** How long the answer to a statement that is sent alone is waited for, in milliseconds; 0: for ever. */
   readonly answerMs: number;
@@ -39,82 +39,81 @@ export type PipelineTerms = {
   readonly mayGoOn: () => void;
 };
 
-/** Sends orders on `client`. */
+/** Sends statements on `client`. */
 export function createPipeline(client: ClientBase, { answerMs, mayGoOn }: PipelineTerms): Pipeline {
-  const prepared = new Map<string, Prepared>();
-  const waiting: Order[] = [];
+  const prepared = new Map<string, PreparedStatement>();
+  const waiting: PendingStatement[] = [];
   let isSending = false;
   /** Why nothing is sent any more. */
   let failure: unknown = null;
 
   async function sendAll(): Promise<void> {
     while (waiting.length > 0) {
-      const together = takeKnown();
-      if (together.length > 0) await sendTogether(together);
-      else await sendFirst(waiting.shift());
+      const batch = takePrepared();
+      if (batch.length > 0) await sendBatch(batch);
+      else await sendUnprepared(waiting.shift());
     }
     isSending = false;
   }
 
-  /** Those next in line that were asked before on this connection. */
-  function takeKnown(): Known[] {
-    const known: Known[] = [];
-    for (const order of waiting) {
-      const statement = order.name === undefined ? undefined : prepared.get(order.name);
+  /** Those next in line that are prepared on this connection. */
+  function takePrepared(): Batched[] {
+    const batch: Batched[] = [];
+    for (const pending of waiting) {
+      const statement = pending.name === undefined ? undefined : prepared.get(pending.name);
       if (statement === undefined) break;
-      known.push({ order, statement });
+      batch.push({ pending, statement, values: pending.values });
     }
-    waiting.splice(0, known.length);
-    return known;
+    waiting.splice(0, batch.length);
+    return batch;
   }
 
   /** The driver prepares it, if it is to be, and has its rows described. */
-  async function sendFirst(order: Order | undefined): Promise<void> {
-    if (order === undefined || !isAllowed([order])) return;
-    const { text, values, name } = order;
+  async function sendUnprepared(pending: PendingStatement | undefined): Promise<void> {
+    if (pending === undefined || !isAllowed([pending])) return;
+    const { text, values, name } = pending;
     try {
       const answer = await client.query({ text, values: [...values], ...(name !== undefined && { name }) });
       if (name !== undefined) prepared.set(name, toPrepared(text, name, answer.fields));
-      order.resolve({ rows: answer.rows, changes: changesBy(answer.command, answer.rowCount) });
+      pending.resolve({ rows: answer.rows, changes: changesBy(answer.command, answer.rowCount) });
     } catch (error) {
-      refuse([order], toFault(error));
+      reject([pending], toFault(error));
     }
   }
 
-  async function sendTogether(known: readonly Known[]): Promise<void> {
-    const orders = known.map(({ order }) => order);
-    if (!isAllowed(orders)) return;
-    const asked = known.map(({ order, statement }) => ({ statement, values: order.values }));
+  async function sendBatch(batch: readonly Batched[]): Promise<void> {
+    const all = batch.map(({ pending }) => pending);
+    if (!isAllowed(all)) return;
     let messages: Buffer;
     try {
-      messages = toMessages(asked);
+      messages = toMessages(batch);
     } catch (error) {
       // Nothing was sent: the connection is as good as before.
-      refuse(orders, error);
+      reject(all, error);
       return;
     }
     const { left, error } = await new Promise<Ending>((end) =>
-      client.query(createBatch({ orders: known, asked, messages, answerMs, end })),
+      client.query(createBatch({ batch, messages, answerMs, end })),
     );
-    if (error !== null) refuse(left, toFault(error));
+    if (error !== null) reject(left, toFault(error));
   }
 
   /**
    * Of a transaction in which something failed nothing will be kept. Whatever else it asks for is not sent: if it was
    * its beginning that failed, there is none, and a change would be kept by itself.
    */
-  function refuse(orders: readonly Order[], error: unknown): void {
+  function reject(statements: readonly PendingStatement[], error: unknown): void {
     failure ??= error;
-    for (const { reject } of [...orders, ...waiting.splice(0)]) reject(error);
+    for (const statement of [...statements, ...waiting.splice(0)]) statement.reject(error);
   }
 
-  function isAllowed(orders: readonly Order[]): boolean {
+  function isAllowed(statements: readonly PendingStatement[]): boolean {
     try {
       if (failure !== null) throw failure;
       mayGoOn();
       return true;
     } catch (error) {
-      refuse(orders, error);
+      reject(statements, error);
       return false;
     }
   }
@@ -123,8 +122,8 @@ export function createPipeline(client: ClientBase, { answerMs, mayGoOn }: Pipeli
     begin() {
       failure = null;
     },
-    send(order) {
-      waiting.push(order);
+    send(statement) {
+      waiting.push(statement);
       if (isSending) return;
       isSending = true;
       // After whatever else is asked for now.
@@ -133,12 +132,13 @@ export function createPipeline(client: ClientBase, { answerMs, mayGoOn }: Pipeli
   };
 }
 
-type Known = { readonly order: Order; readonly statement: Prepared };
+/** A statement that is prepared, with whoever waits for it. */
+type Batched = Execution & { readonly pending: PendingStatement };
 
 /** What the driver tells a query of its own of, and of ours. */
 type Batch = Submittable & {
-  /** For those who look at what the driver is asked for: nothing here reads it, `bench/world/recorded-statements.ts` does. */
-  readonly asked: readonly Asked[];
+  /** For those who note what the driver is asked for: nothing here reads it, `bench/world/recorded-statements.ts` does. */
+  readonly executions: readonly Execution[];
   /** How long the driver waits for the end of it, in milliseconds; 0: for ever. */
   readonly query_timeout: number;
   /** The driver puts its time-out around it. */
@@ -150,36 +150,35 @@ type Batch = Submittable & {
 };
 
 /** How a batch ended: the first that failed and those after it, which were not begun, and why. */
-type Ending = { readonly left: readonly Order[]; readonly error: unknown };
+type Ending = { readonly left: readonly PendingStatement[]; readonly error: unknown };
 
 type BatchParts = {
-  readonly orders: readonly Known[];
-  readonly asked: readonly Asked[];
+  readonly batch: readonly Batched[];
   readonly messages: Buffer;
   readonly answerMs: number;
   readonly end: (ending: Ending) => void;
 };
 
 /** Each is answered as its own answer comes. */
-function createBatch({ orders: known, asked, messages, answerMs, end }: BatchParts): Batch {
+function createBatch({ batch: executions, messages, answerMs, end }: BatchParts): Batch {
   let next = 0;
   let rows: Record<string, unknown>[] = [];
   const batch: Batch = {
-    asked,
-    query_timeout: answerMs * roundsOf(asked),
+    executions,
+    query_timeout: answerMs * answersIn(executions),
     submit({ stream }: Connection) {
       if (stream.writable) stream.write(messages);
     },
     callback(error) {
-      end({ left: known.slice(next).map(({ order }) => order), error });
-      next = known.length;
+      end({ left: executions.slice(next).map(({ pending }) => pending), error });
+      next = executions.length;
     },
     handleDataRow({ fields }) {
-      const row = known[next]?.statement.toRow(fields);
+      const row = executions[next]?.statement.toRow(fields);
       if (row !== undefined) rows.push(row);
     },
     handleCommandComplete({ text }) {
-      known[next]?.order.resolve({ rows, changes: changesIn(text) });
+      executions[next]?.pending.resolve({ rows, changes: changesIn(text) });
       rows = [];
       next += 1;
     },
@@ -193,10 +192,8 @@ function createBatch({ orders: known, asked, messages, answerMs, end }: BatchPar
  * How many times as long they may take as one alone: the server's time-outs hold for each, and it keeps the answers back
  * until the last. What only reads waits for nobody, so that however much of it there is, silence is noticed as soon.
  */
-function roundsOf(asked: readonly Asked[]): number {
-  let waiting = 0;
-  for (const { statement } of asked) if (statement.mayWait) waiting += 1;
-  return Math.max(1, waiting);
+function answersIn(executions: readonly Execution[]): number {
+  return Math.max(1, executions.filter(({ statement }) => statement.mayWait).length);
 }
 
 const CHANGES: ReadonlySet<string> = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"]);

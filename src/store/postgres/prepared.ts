@@ -1,12 +1,12 @@
 /**
- * Statements that a connection keeps prepared, asked again. The driver has the server describe the rows of each anew;
+ * Statements that a connection keeps prepared, executed again. The driver has the server describe the rows of each anew;
  * but those of a prepared statement stay what they are (else the server refuses it), so that they are described once.
  */
 import type { FieldDef } from "pg";
 import { parserOf } from "./client.ts";
 
-/** A statement that was asked once on its connection. */
-export type Prepared = {
+/** A statement that was executed once on its connection. */
+export type PreparedStatement = {
   readonly text: string;
   readonly name: string;
   /** Whether it takes locks, and may have to wait for whoever holds them. */
@@ -15,26 +15,26 @@ export type Prepared = {
   readonly toRow: (columns: readonly (string | null)[]) => Record<string, unknown>;
 };
 
-/** What it is asked with. */
-export type Asked = { readonly statement: Prepared; readonly values: readonly (string | null)[] };
+/** A prepared statement, and the values that it is to be executed with. */
+export type Execution = { readonly statement: PreparedStatement; readonly values: readonly (string | null)[] };
 
 /** Of statements: whatever changes rows, or locks those that it reads. */
 const LOCKS = /^(?!select\b|begin\b|commit\b)|\bfor (update|share|no key update|key share)\b/;
 
-/** A {@link Prepared} whose rows have these columns. */
-export function toPrepared(text: string, name: string, fields: readonly FieldDef[]): Prepared {
+/** A {@link PreparedStatement} whose rows have these columns. */
+export function toPrepared(text: string, name: string, fields: readonly FieldDef[]): PreparedStatement {
   const columns = fields.map((field) => ({ name: field.name, parse: parserOf(field.dataTypeID) }));
   const blank = Object.fromEntries(columns.map((column) => [column.name, null]));
   return {
     text,
     name,
     mayWait: LOCKS.test(text),
-    toRow(texts) {
+    toRow(values) {
       const row: Record<string, unknown> = { ...blank };
       let index = 0;
       for (const column of columns) {
-        const told = texts[index++] ?? null;
-        if (told !== null) row[column.name] = column.parse(told);
+        const text = values[index++] ?? null;
+        if (text !== null) row[column.name] = column.parse(text);
       }
       return row;
     },
@@ -61,10 +61,10 @@ const EXECUTE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
  * `Bind` and `Execute` of each, in the format of text both ways, and one `Sync`: if one fails, the server leaves out the
  * rest (https://www.postgresql.org/docs/current/protocol-message-formats.html).
  */
-export function toMessages(asked: readonly Asked[]): Buffer {
-  const buffer = Buffer.allocUnsafe(asked.reduce((sum, one) => sum + mostBytesOf(one), SYNC.length));
+export function toMessages(executions: readonly Execution[]): Buffer {
+  const buffer = Buffer.allocUnsafe(executions.reduce((sum, one) => sum + mostBytesOf(one), SYNC.length));
   let at = 0;
-  for (const one of asked) {
+  for (const one of executions) {
     at = writeBind(buffer, at, one);
     at += EXECUTE.copy(buffer, at);
   }
@@ -72,14 +72,14 @@ export function toMessages(asked: readonly Asked[]): Buffer {
   return buffer.subarray(0, at);
 }
 
-function mostBytesOf({ statement, values }: Asked): number {
+function mostBytesOf({ statement, values }: Execution): number {
   let sum = FRAME + statement.name.length;
   for (const value of values) sum += 4 + (value === null ? 0 : value.length * WIDEST);
   return sum;
 }
 
 /** Where it ends. */
-function writeBind(buffer: Buffer, start: number, { statement, values }: Asked): number {
+function writeBind(buffer: Buffer, start: number, { statement, values }: Execution): number {
   buffer[start] = 0x42;
   // The unnamed portal.
   let at = start + 5;

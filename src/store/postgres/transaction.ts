@@ -64,7 +64,7 @@ export async function runReadAtOnce<T>(terms: Terms, { work, onBegun }: Reading<
     const asked = [
       beginRead(session, terms).then(onBegun),
       atOnce(() => work(session.db)),
-      session.say(END_READ),
+      session.execute(END_READ),
     ] as const;
     session.complete();
     const [, value] = await Promise.all(asked);
@@ -116,13 +116,13 @@ export async function runWrite<T>(terms: Terms, { work, asksFirst }: Writing<T>)
 
 /** What goes with the first queries; if it fails, so do they. */
 async function beginRead(session: Session, terms: Terms): Promise<void> {
-  await Promise.all([session.say(BEGIN_READ), shorten(session, terms)]);
+  await Promise.all([session.execute(BEGIN_READ), shorten(session, terms)]);
 }
 
 /** The same; `onTime` is told the database's time before any query is answered. */
 async function beginWrite(session: Session, terms: Terms, onTime: (now: number) => void): Promise<void> {
-  const tell = (row: Record<string, unknown> | undefined) => onTime(Number(row?.now));
-  await Promise.all([session.say(BEGIN_WRITE), shorten(session, terms), session.say(SELECT_NOW, [], tell)]);
+  const onRow = (row: Record<string, unknown> | undefined) => onTime(Number(row?.now));
+  await Promise.all([session.execute(BEGIN_WRITE), shorten(session, terms), session.execute(SELECT_NOW, [], onRow)]);
 }
 
 /** Shortens the connection's time-outs for somebody who waits less long. */
@@ -130,7 +130,7 @@ async function shorten(session: Session, { patience, timeouts: { statementMs, lo
   // To the server, 0 would be no time-out at all.
   const atMost = (ms: number) => (ms === 0 ? 0 : Math.max(1, Math.floor(timeLeft(patience, ms))));
   const [statement, lock] = [atMost(statementMs), atMost(lockMs)];
-  if (statement < statementMs || lock < lockMs) await session.say(SHORTEN, [statement, lock]);
+  if (statement < statementMs || lock < lockMs) await session.execute(SHORTEN, [statement, lock]);
 }
 
 /** Runs the work of a transaction, and ends it. */
