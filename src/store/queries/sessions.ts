@@ -138,7 +138,7 @@ export async function listLiveSessions(
     .execute();
 }
 
-/** Finds a user's sessions that are neither ended nor expired, but for the `keep` newest. */
+/** A function that finds a user's sessions which are neither ended nor expired, but for the `keep` newest. */
 export function surplusSessions(keep: number) {
   // In no order, and with the bound written out: either of them in it, SQLite plans a query anew each time that it is asked.
   const liveSome = compileOnce(
