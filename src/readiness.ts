@@ -6,7 +6,9 @@
  * that was set wrong and then right is good again, since nothing was timed by it.
  * SQLite has no clock but the machine's, so nothing tells the right time. What can be
  * told is that the clock went back: behind the newest event in the database, or
- * behind what the process has counted itself, by which checks then go.
+ * behind what the process has counted itself, by which checks then go. One that went
+ * forward may have been put right: it is believed, and not ready for a minute, in which
+ * a time daemon that was mistaken corrects itself, and whoever watches is told.
  */
 import { type Clock, TOLERANCE_MS } from "./lib/clock.ts";
 import type { CountedClock } from "./lib/counted-clock.ts";
@@ -16,6 +18,12 @@ import type { Log } from "./log.ts";
 /** How often the database is asked for its newest time, in milliseconds. */
 const INTERVAL_MS = 1_000;
 
+/**
+ * How long an instance whose clock was put forward is not ready, in milliseconds: enough for three probes that are ten
+ * seconds apart.
+ */
+const SETTLING_MS = 60_000;
+
 /** Tells whether work may come. */
 export type Readiness = {
   readonly isReady: () => boolean;
@@ -24,13 +32,22 @@ export type Readiness = {
   readonly stop: () => void;
 };
 
+/** What the log is told of a clock that cannot be trusted. */
+type ClockFault = {
+  readonly event: "clock_off" | "clock_behind" | "clock_ahead";
+  readonly advice: string;
+  /** How far it is off, in milliseconds, one way or the other. */
+  readonly ahead_ms?: number;
+  readonly behind_ms?: number;
+};
+
 type ReadinessDeps = {
   /** The newest time that the database holds, in milliseconds; 0 if none. */
   readonly readNewestTime: () => Promise<number>;
   /** Our clock, held against the database's; `null` if that has none. */
   readonly guardedClock: Pick<GuardedClock, "aheadMs" | "compare"> | null;
   /** Our clock, held against the machine's count; `null` where the database's clock tells. */
-  readonly countedClock: Pick<CountedClock, "behindMs" | "heed"> | null;
+  readonly countedClock: Pick<CountedClock, "behindMs" | "aheadForMs" | "heed"> | null;
   /** How long ago the log was last read to its end, in milliseconds, whatever was done to the clock since. */
   readonly stalenessMs: () => number;
   /** How long ago that may be. */
@@ -46,13 +63,33 @@ type ReadinessDeps = {
 export function createReadiness(deps: ReadinessDeps): Readiness {
   const { readNewestTime, guardedClock, countedClock, stalenessMs, stalenessBoundMs, isSealed, clock, log } = deps;
   let newest = 0;
-  let wasOff = false;
+  /** The event that the log was told last, while it lasts. */
+  let said: string | null = null;
   let timer: NodeJS.Timeout | null = null;
 
   const isFresh = () => stalenessMs() < stalenessBoundMs;
-  const aheadMs = () => Math.round(guardedClock?.aheadMs() ?? 0);
-  const behindMs = () => Math.ceil(Math.max(newest - clock.now(), countedClock?.behindMs() ?? 0));
-  const isOff = () => behindMs() > TOLERANCE_MS || Math.abs(aheadMs()) > TOLERANCE_MS;
+
+  /** Why the clock cannot be trusted; `null` if it can. */
+  function clockFault(): ClockFault | null {
+    const offMs = Math.round(guardedClock?.aheadMs() ?? 0);
+    if (Math.abs(offMs) > TOLERANCE_MS) {
+      return { event: "clock_off", ahead_ms: offMs, advice: "the clock is not the database's; set one of them right" };
+    }
+    const behindMs = Math.ceil(Math.max(newest - clock.now(), countedClock?.behindMs() ?? 0));
+    if (behindMs > TOLERANCE_MS) {
+      return { event: "clock_behind", behind_ms: behindMs, advice: "the clock went back; set it right" };
+    }
+    const aheadForMs = countedClock?.aheadForMs() ?? null;
+    if (countedClock !== null && aheadForMs !== null && aheadForMs < SETTLING_MS) {
+      const aheadMs = Math.floor(-countedClock.behindMs());
+      return {
+        event: "clock_ahead",
+        ahead_ms: aheadMs,
+        advice: "the clock went forward; set it right, or wait a minute",
+      };
+    }
+    return null;
+  }
 
   async function look(): Promise<void> {
     // Whoever follows the log says so if the database cannot be read.
@@ -63,17 +100,13 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
       countedClock?.heed(newest);
     }
     await guardedClock?.compare().catch(() => {});
-    const off = isOff();
-    if (off && !wasOff) {
-      if (Math.abs(aheadMs()) > TOLERANCE_MS)
-        log.error(
-          { event: "clock_off", ahead_ms: aheadMs() },
-          "the clock is not the database's; set one of them right",
-        );
-      else log.error({ event: "clock_behind", behind_ms: behindMs() }, "the clock went back; set it right");
+    const fault = clockFault();
+    if (fault !== null && fault.event !== said) {
+      const { advice, ...facts } = fault;
+      log.error(facts, advice);
     }
-    if (!off && wasOff) log.info({ event: "clock_right_again" }, "the clock can be trusted again");
-    wasOff = off;
+    if (fault === null && said !== null) log.info({ event: "clock_right_again" }, "the clock can be trusted again");
+    said = fault?.event ?? null;
   }
 
   function schedule(): void {
@@ -85,7 +118,7 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
   }
 
   return {
-    isReady: () => isFresh() && !isSealed() && !isOff(),
+    isReady: () => isFresh() && !isSealed() && clockFault() === null,
     async start() {
       await look();
       schedule();

@@ -3,7 +3,7 @@
  *
  * The two agree while the clock is right. One that is put back is not followed: time goes on by the count, from where
  * they last agreed, so that nothing expires twice. One that is put forward is believed, since it may have been late
- * before, but does not carry the count along: all is well again when that was a mistake, and is mended.
+ * before, but does not carry the count along for an hour: all is well again when that was a mistake, and is mended.
  */
 import { type Clock, TOLERANCE_MS } from "./clock.ts";
 
@@ -19,7 +19,10 @@ const GIVES_WAY = 0.01;
  * early then. Either way nothing that had expired comes alive; and at this pace a clock that is right catches up.
  */
 const PACE_FROM_RECORD = 0.5;
-/** How long a clock that was put forward is doubted, in milliseconds of the count: time to mend it, if that was a mistake. */
+/**
+ * How long a clock that was put forward is doubted, in milliseconds of the count: time to mend it, if that was a mistake.
+ * After that the count goes by it, as by the clock of the start.
+ */
 const DOUBT_MS = 3_600_000;
 
 /**
@@ -31,6 +34,8 @@ export type CountedClock = Clock & {
   readonly earliest: () => number;
   /** How far the machine's clock is behind what has passed; negative if it is ahead. */
   readonly behindMs: () => number;
+  /** For how long, by the count, the clock has been ahead of what has passed; `null` if it is not, or is doubted no longer. */
+  readonly aheadForMs: () => number | null;
   /** Whether only one of clock and count has come to the time, and either may be wrong. */
   readonly isDoubtful: (time: number) => boolean;
   /** Takes note of the newest time that is on record: at the start, and again and again. */
@@ -60,6 +65,7 @@ export function createCountedClock(clock: Clock, count: () => number): CountedCl
       record = null;
       passed = own;
     }
+    if (aheadSince !== null && counted - aheadSince >= DOUBT_MS && own > passed) passed = own;
     if (Math.abs(own - passed) <= TOLERANCE_MS) passed += within(own - passed, elapsed * GIVES_WAY);
     last = { own, count: counted, passed };
     isBehind = passed - own > TOLERANCE_MS;
@@ -85,10 +91,14 @@ export function createCountedClock(clock: Clock, count: () => number): CountedCl
       const own = look();
       return last.passed - own;
     },
+    aheadForMs() {
+      look();
+      return aheadSince === null ? null : last.count - aheadSince;
+    },
     isDoubtful(time) {
       const own = look();
       if (isBehind) return own < time && time <= Math.ceil(last.passed);
-      return aheadSince !== null && last.count - aheadSince < DOUBT_MS && last.passed < time && time <= own;
+      return aheadSince !== null && last.passed < time && time <= own;
     },
     heed(newest) {
       const own = look();

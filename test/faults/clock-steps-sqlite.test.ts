@@ -61,7 +61,7 @@ async function restart(): Promise<void> {
 }
 
 it(
-  "A service on SQLite whose clock goes back by an hour is not ready; no token outlives its end, and nobody is signed out",
+  "A service on SQLite whose clock goes back or forward by an hour is not ready; no token outlives its end, and nobody is signed out",
   async () => {
     const chance = createChance("clock-steps-sqlite");
     const diary = createDiary({ url: () => app.url, chance, people: 3, deadlineMs: 10_000 });
@@ -73,6 +73,7 @@ it(
 
       // Ahead, while nothing is recorded: all that was before is refused, and nothing forgotten.
       offset = HOUR_MS;
+      expect(await readiness()).toBe(503);
       await pause(chance.between(150, 600));
       expect([await verdict(old), await verdict(ended)]).toEqual([EXPIRED, EXPIRED]);
       expect(await refusalOf(refreshed(held))).toMatchObject({ reason: "UNAVAILABLE" });

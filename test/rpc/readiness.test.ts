@@ -135,11 +135,54 @@ describe("A clock that was ahead for a while and is right again", () => {
   });
 });
 
-it.each([
-  ["as after a long sleep", () => clock.advance(3_600_000)],
-  ["as when it was late at the start", () => clock.step(3_600_000)],
-])("A clock that goes forward, %s, is ready as soon as the log is read", async (_, goForward) => {
-  goForward();
+it("A clock that goes forward as time does, while the machine sleeps, is ready as soon as the log is read", async () => {
+  clock.advance(3_600_000);
   await expect.poll(readiness, PATIENT).toBe(200);
-  expect(said("clock_behind")).toEqual([]);
+  expect(said("clock_ahead")).toEqual([]);
+});
+
+describe("A clock that is put forward", () => {
+  const STEP_MS = 3_600_000;
+  const SETTLING_MS = 60_000;
+
+  it("by no more than the tolerance is nobody's concern", async () => {
+    clock.step(TOLERANCE_MS);
+    expect(await readiness()).toBe(200);
+  });
+
+  it("by more makes it not ready at once, and is said once", async () => {
+    clock.step(TOLERANCE_MS + 1);
+    expect(await readiness()).toBe(503);
+    await expect.poll(() => said("clock_ahead"), PATIENT).toHaveLength(1);
+    expect(said("clock_ahead")).toMatchObject([{ level: "error", ahead_ms: TOLERANCE_MS + 1 }]);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect([said("clock_ahead").length, said("clock_behind").length]).toEqual([1, 0]);
+  });
+
+  it("is believed after a minute, which is said too: it may have been late before", async () => {
+    clock.step(STEP_MS);
+    expect(await readiness()).toBe(503);
+    await expect.poll(() => said("clock_ahead"), PATIENT).toHaveLength(1);
+    clock.advance(SETTLING_MS - 1);
+    expect(await readiness()).toBe(503);
+    clock.advance(1);
+    await expect.poll(readiness, PATIENT).toBe(200);
+    await expect.poll(() => said("clock_right_again"), PATIENT).toHaveLength(1);
+  });
+
+  it("is ready at once when it is put right", async () => {
+    clock.step(STEP_MS);
+    expect(await readiness()).toBe(503);
+    clock.step(-STEP_MS);
+    await expect.poll(readiness, PATIENT).toBe(200);
+  });
+
+  it("a second time, long after, makes it not ready again", async () => {
+    clock.step(STEP_MS);
+    expect(await readiness()).toBe(503);
+    clock.advance(STEP_MS);
+    await expect.poll(readiness, PATIENT).toBe(200);
+    clock.step(STEP_MS);
+    expect(await readiness()).toBe(503);
+  });
 });

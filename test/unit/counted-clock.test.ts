@@ -87,10 +87,47 @@ describe("A clock that is put forward", () => {
     pass(HOUR_MS);
     truth.error = HOUR_MS;
     expect([lead(), clock.behindMs()]).toEqual([HOUR_MS, -HOUR_MS]);
-    pass(10 * DAY_MS, { every: HOUR_MS });
+    pass(HOUR_MS - SECOND_MS, { every: SECOND_MS });
     expect(lead()).toBe(HOUR_MS);
     truth.error = 0;
     expect([lead(), clock.behindMs()]).toEqual([0, 0]);
+  });
+
+  it("takes the count along after an hour, so that a step back is noticed from then on", () => {
+    truth.error = 8 * HOUR_MS;
+    clock.now();
+    pass(HOUR_MS, { every: SECOND_MS });
+    expect([lead(), clock.behindMs()]).toEqual([8 * HOUR_MS, 0]);
+    pass(10 * DAY_MS, { every: HOUR_MS });
+    truth.error = 7 * HOUR_MS;
+    expect([lead(), clock.behindMs()]).toEqual([8 * HOUR_MS, HOUR_MS]);
+  });
+
+  it("tells for how long, by what is counted, until it is put right or the hour is over", () => {
+    expect(clock.aheadForMs()).toBeNull();
+    for (const error of [HOUR_MS, 0, TOLERANCE_MS + 1]) {
+      truth.error = error;
+      expect(clock.aheadForMs()).toBe(error === 0 ? null : 0);
+      pass(60 * SECOND_MS, { every: SECOND_MS });
+      expect(clock.aheadForMs()).toBe(error === 0 ? null : 60 * SECOND_MS);
+    }
+    pass(HOUR_MS - 60 * SECOND_MS - 1);
+    expect(clock.aheadForMs()).toBe(HOUR_MS - 1);
+    pass(1);
+    expect(clock.aheadForMs()).toBeNull();
+  });
+
+  it("again, after it was believed, is doubted again", () => {
+    truth.error = HOUR_MS;
+    clock.now();
+    pass(HOUR_MS);
+    truth.error = 2 * HOUR_MS;
+    expect(clock.aheadForMs()).toBe(0);
+    expect(clock.isDoubtful(truth.now + HOUR_MS)).toBe(false);
+    expect(clock.isDoubtful(truth.now + HOUR_MS + 1)).toBe(true);
+    expect(clock.isDoubtful(truth.now + 2 * HOUR_MS)).toBe(true);
+    truth.error = HOUR_MS;
+    expect([lead(), clock.behindMs(), clock.aheadForMs()]).toEqual([HOUR_MS, 0, null]);
   });
 
   it("takes along nothing that is past for certain", () => {
@@ -245,10 +282,12 @@ describe("It is doubtful that a time has come", () => {
   it("for another hour, if it was put right and forward again", () => {
     truth.error = HOUR_MS;
     clock.now();
-    pass(HOUR_MS);
+    pass(HOUR_MS / 2);
     truth.error = 0;
     clock.now();
     truth.error = HOUR_MS;
+    clock.now();
+    pass(HOUR_MS - 1);
     expect(clock.isDoubtful(truth.now + 1)).toBe(true);
   });
 
