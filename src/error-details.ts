@@ -7,6 +7,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import { REASONS, type Reason, type Refusal } from "./errors.ts";
+import { withoutStack } from "./lib/without-stack.ts";
 
 /** Who defines the reasons in `ErrorInfo`. */
 export const ERROR_DOMAIN = "sallyport";
@@ -21,7 +22,7 @@ export function toConnectError(refusal: Refusal): ConnectError {
   const { reason, message, fields, retryAfterMs } = refusal;
   const entry = REASONS[reason];
   const metadata: Record<string, string> = "nextStep" in entry ? { next_step: `NEXT_STEP_${entry.nextStep}` } : {};
-  const error = new ConnectError(message, Code[entry.code]);
+  const error = withoutStack(() => new ConnectError(message, Code[entry.code]));
   error.details.push({
     desc: ErrorInfoSchema,
     value: { reason: reasonName(reason), domain: ERROR_DOMAIN, metadata },

@@ -139,14 +139,20 @@ type RefusalDetails = {
   readonly cause?: unknown;
 };
 
-/** A command refused for a stated reason. */
+/**
+ * A command refused for a stated reason. It has no stack: it is an answer, which anybody may ask for as often as they
+ * like, and to look where it came from would cost more than all the rest of it.
+ */
 export class Refusal extends Error {
   readonly reason: Reason;
   readonly fields: readonly FieldViolation[];
   readonly retryAfterMs: number | null;
 
   constructor(reason: Reason, { message, fields = [], retryAfterMs, cause }: RefusalDetails = {}) {
+    const depth = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(message ?? REASONS[reason].message, cause === undefined ? undefined : { cause });
+    Error.stackTraceLimit = depth;
     this.name = "Refusal";
     this.reason = reason;
     this.fields = fields;

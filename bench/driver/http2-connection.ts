@@ -6,7 +6,16 @@
  */
 import { connect } from "node:net";
 import { createFieldReader, writtenFields } from "./hpack.ts";
-import { createFrameReader, FLAG, FRAME, type Frame, frame, NOTHING, windowUpdate } from "./http2-frames.ts";
+import {
+  createFrameReader,
+  FLAG,
+  FRAME,
+  type Frame,
+  frame,
+  NOTHING,
+  readSetting,
+  windowUpdate,
+} from "./http2-frames.ts";
 import type { Answer, Done, Fields, Target } from "./job.ts";
 
 /** Asks over one connection. */
@@ -17,8 +26,10 @@ type Call = { readonly done: Done; headers: Fields | null; trailers: Fields; rea
 
 /** What either side may send before the other has said anything, on a connection. */
 const FIRST_WINDOW = 65_535;
-/** Streams that are open at once, as many as servers are advised to allow at least (RFC 9113 section 6.5.2); others wait. */
-const MOST_OPEN = 100;
+/** Streams that may be open at once, until the server has said how many: what it should allow at least (RFC 9113 section 6.5.2). */
+const FIRST_MOST_OPEN = 100;
+/** The setting that says how many (RFC 9113 section 6.5.2). */
+const MAX_CONCURRENT_STREAMS = 3;
 /** What the server may send before it hears from us. */
 const WIDE_WINDOW = 2 ** 31 - 1 - FIRST_WINDOW;
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
@@ -38,6 +49,7 @@ export function openConnection(target: Target): Connection {
   let nextStream = 1;
   let room = FIRST_WINDOW;
   let open = 0;
+  let mostOpen = FIRST_MOST_OPEN;
   let received = 0;
 
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
@@ -69,7 +81,7 @@ export function openConnection(target: Target): Connection {
   }
 
   function release(): void {
-    for (let next = held[0]; next !== undefined && next.size <= room && open < MOST_OPEN; next = held[0]) {
+    for (let next = held[0]; next !== undefined && next.size <= room && open < mostOpen; next = held[0]) {
       held.shift();
       open += 1;
       room -= next.size;
@@ -84,10 +96,15 @@ export function openConnection(target: Target): Connection {
       room += payload.readUInt32BE(0);
       release();
     } else if (type === FRAME.SETTINGS || type === FRAME.PING) {
-      if ((flags & FLAG.ACK) === 0) send(frame(type, FLAG.ACK, 0, type === FRAME.PING ? payload : NOTHING));
+      if ((flags & FLAG.ACK) === 0) acknowledge(type, payload);
     } else if (type === FRAME.RST_STREAM) {
       finish(stream, new Error(`the stream was reset with code ${payload.readUInt32BE(0)}`));
     } else if (type === FRAME.GOAWAY) fail(new Error("the server ended the connection"));
+  }
+
+  function acknowledge(type: number, payload: Buffer): void {
+    if (type === FRAME.SETTINGS) mostOpen = readSetting(payload, MAX_CONCURRENT_STREAMS) ?? mostOpen;
+    send(frame(type, FLAG.ACK, 0, type === FRAME.PING ? payload : NOTHING));
   }
 
   /** Headers, a piece of the body, or trailers. */

@@ -26,6 +26,7 @@ export type Frame = {
 export const NOTHING = Buffer.alloc(0);
 
 const HEAD_BYTES = 9;
+const SETTING_BYTES = 6;
 
 /** One frame. */
 export function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
@@ -61,4 +62,13 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
     }
     rest = at === bytes.length ? NOTHING : bytes.subarray(at);
   };
+}
+
+/** The value of a setting in the payload of a SETTINGS frame (RFC 9113 section 6.5.1); `null` if it is not there. */
+export function readSetting(payload: Buffer, id: number): number | null {
+  let value: number | null = null;
+  for (let at = 0; at + SETTING_BYTES <= payload.length; at += SETTING_BYTES) {
+    if (payload.readUInt16BE(at) === id) value = payload.readUInt32BE(at + 2);
+  }
+  return value;
 }

@@ -1,7 +1,7 @@
 /** The driver of the benchmark: what it counts is what was answered well. */
 import { once } from "node:events";
 import { createServer as createHttp1Server } from "node:http";
-import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import { createServer, type Http2Server, type ServerHttp2Stream, type Settings } from "node:http2";
 import type { Server } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Target, Window } from "../../bench/driver/job.ts";
@@ -18,8 +18,8 @@ afterEach(() => {
 });
 
 /** A target on a server that answers each stream as told, once its request is there. */
-async function grpcTarget(answer: (stream: ServerHttp2Stream) => void): Promise<Target> {
-  const server = createServer();
+async function grpcTarget(answer: (stream: ServerHttp2Stream) => void, settings: Settings = {}): Promise<Target> {
+  const server = createServer({ settings });
   server.on("stream", (stream: ServerHttp2Stream) => stream.resume().on("end", () => answer(stream)));
   return targetOn(server, "h2", { status: "grpc", bytes: Buffer.from([0x0a]), at: 5 });
 }
@@ -58,6 +58,28 @@ describe("The benchmark's driver", () => {
     expect(sample.calls).toBeGreaterThan(50);
     expect(sample.cpuSeconds).toBeGreaterThan(0);
     expect(sample.p99).toBeGreaterThanOrEqual(sample.p50);
+  });
+
+  it("has as many streams open as the server allows, and no more", async () => {
+    const most = 150;
+    const answer = answerWith(GRANTED, "0");
+    let open = 0;
+    let seen = 0;
+    const target = await grpcTarget(
+      (stream) => {
+        open += 1;
+        seen = Math.max(seen, open);
+        stream.once("close", () => {
+          open -= 1;
+        });
+        setTimeout(answer, 50, stream);
+      },
+      { maxConcurrentStreams: most },
+    );
+    const connections = 4;
+    const sample = await measure(target, { ...WINDOW, concurrency: connections * most * 2, measureMs: 300 });
+    expect(sample.calls).toBeGreaterThan(connections * most);
+    expect(seen).toBe(connections * most);
   });
 
   it.each([

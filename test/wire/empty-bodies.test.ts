@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { BOUNDS } from "../../src/server/bounds.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 
-const MANY = 3 * BOUNDS.streamsPerTurn;
+/** As many as one client may have open: two turns of them. */
+const MANY = BOUNDS.concurrentStreams;
 
 let app: TestApp;
 beforeAll(async () => {
