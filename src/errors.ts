@@ -141,7 +141,7 @@ type RefusalDetails = {
 
 /**
  * A command refused for a stated reason. It has no stack: it is an answer, which anybody may ask for as often as they
- * like, and to look where it came from would cost more than all the rest of it.
+ * like, and to look where it came from would cost nearly as much as all the rest of it.
  */
 export class Refusal extends Error {
   readonly reason: Reason;
@@ -149,9 +149,10 @@ export class Refusal extends Error {
   readonly retryAfterMs: number | null;
 
   constructor(reason: Reason, { message, fields = [], retryAfterMs, cause }: RefusalDetails = {}) {
+    const said = message ?? REASONS[reason].message;
     const depth = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
-    super(message ?? REASONS[reason].message, cause === undefined ? undefined : { cause });
+    super(said, cause === undefined ? undefined : { cause });
     Error.stackTraceLimit = depth;
     this.name = "Refusal";
     this.reason = reason;

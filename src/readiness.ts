@@ -7,8 +7,8 @@
  * SQLite has no clock but the machine's, so nothing tells the right time. What can be
  * told is that the clock went back: behind the newest event in the database, or
  * behind what the process has counted itself, by which checks then go. One that went
- * forward may have been put right: it is believed, and not ready for a minute, in which
- * a time daemon that was mistaken corrects itself, and whoever watches is told.
+ * forward may have been put right: it is believed, and the instance is not ready for a
+ * minute, in which whoever watches is told, and may mend it before much is recorded.
  */
 import { type Clock, TOLERANCE_MS } from "./lib/clock.ts";
 import type { CountedClock } from "./lib/counted-clock.ts";
@@ -19,10 +19,13 @@ import type { Log } from "./log.ts";
 const INTERVAL_MS = 1_000;
 
 /**
- * How long an instance whose clock was put forward is not ready, in milliseconds: enough for three probes that are ten
- * seconds apart.
+ * How long an instance whose clock was put forward is not ready, in milliseconds: enough for a balancer that believes the
+ * third of three probes, ten seconds apart, and for a look.
  */
 const SETTLING_MS = 60_000;
+
+const CLOCK_BEHIND_ADVICE =
+  "the clock went back; set it right, or start the service again if it is right now and was ahead for an hour or longer";
 
 /** Tells whether work may come. */
 export type Readiness = {
@@ -32,14 +35,11 @@ export type Readiness = {
   readonly stop: () => void;
 };
 
-/** What the log is told of a clock that cannot be trusted. */
-type ClockFault = {
-  readonly event: "clock_off" | "clock_behind" | "clock_ahead";
-  readonly advice: string;
-  /** How far it is off, in milliseconds, one way or the other. */
-  readonly ahead_ms?: number;
-  readonly behind_ms?: number;
-};
+/** What the log is told of a clock that cannot be trusted, and how far it is off, in milliseconds. */
+type ClockFault = { readonly advice: string } & (
+  | { readonly event: "clock_off" | "clock_ahead"; readonly ahead_ms: number }
+  | { readonly event: "clock_behind"; readonly behind_ms: number }
+);
 
 type ReadinessDeps = {
   /** The newest time that the database holds, in milliseconds; 0 if none. */
@@ -47,7 +47,7 @@ type ReadinessDeps = {
   /** Our clock, held against the database's; `null` if that has none. */
   readonly guardedClock: Pick<GuardedClock, "aheadMs" | "compare"> | null;
   /** Our clock, held against the machine's count; `null` where the database's clock tells. */
-  readonly countedClock: Pick<CountedClock, "behindMs" | "aheadForMs" | "heed"> | null;
+  readonly countedClock: Pick<CountedClock, "behindMs" | "ahead" | "heed"> | null;
   /** How long ago the log was last read to its end, in milliseconds, whatever was done to the clock since. */
   readonly stalenessMs: () => number;
   /** How long ago that may be. */
@@ -77,16 +77,12 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
     }
     const behindMs = Math.ceil(Math.max(newest - clock.now(), countedClock?.behindMs() ?? 0));
     if (behindMs > TOLERANCE_MS) {
-      return { event: "clock_behind", behind_ms: behindMs, advice: "the clock went back; set it right" };
+      return { event: "clock_behind", behind_ms: behindMs, advice: CLOCK_BEHIND_ADVICE };
     }
-    const aheadForMs = countedClock?.aheadForMs() ?? null;
-    if (countedClock !== null && aheadForMs !== null && aheadForMs < SETTLING_MS) {
-      const aheadMs = Math.floor(-countedClock.behindMs());
-      return {
-        event: "clock_ahead",
-        ahead_ms: aheadMs,
-        advice: "the clock went forward; set it right, or wait a minute",
-      };
+    const ahead = countedClock?.ahead() ?? null;
+    if (ahead !== null && ahead.forMs < SETTLING_MS) {
+      const advice = "the clock went forward; set it back within the hour if it was right before";
+      return { event: "clock_ahead", ahead_ms: Math.round(ahead.byMs), advice };
     }
     return null;
   }
@@ -105,8 +101,14 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
       const { advice, ...facts } = fault;
       log.error(facts, advice);
     }
-    if (fault === null && said !== null) log.info({ event: "clock_right_again" }, "the clock can be trusted again");
+    if (fault === null && said !== null) sayTrusted();
     said = fault?.event ?? null;
+  }
+
+  function sayTrusted(): void {
+    if (said === "clock_ahead" && countedClock?.ahead()) {
+      log.warn({ event: "clock_believed" }, "the clock is as far ahead as it was a minute ago, and taken for right");
+    } else log.info({ event: "clock_right_again" }, "the clock can be trusted again");
   }
 
   function schedule(): void {

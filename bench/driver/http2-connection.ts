@@ -102,9 +102,11 @@ export function openConnection(target: Target): Connection {
     } else if (type === FRAME.GOAWAY) fail(new Error("the server ended the connection"));
   }
 
+  /** A SETTINGS frame is acknowledged once it is obeyed (RFC 9113 section 6.5.3). */
   function acknowledge(type: number, payload: Buffer): void {
     if (type === FRAME.SETTINGS) mostOpen = readSetting(payload, MAX_CONCURRENT_STREAMS) ?? mostOpen;
     send(frame(type, FLAG.ACK, 0, type === FRAME.PING ? payload : NOTHING));
+    release();
   }
 
   /** Headers, a piece of the body, or trailers. */

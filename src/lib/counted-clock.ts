@@ -34,8 +34,8 @@ export type CountedClock = Clock & {
   readonly earliest: () => number;
   /** How far the machine's clock is behind what has passed; negative if it is ahead. */
   readonly behindMs: () => number;
-  /** For how long, by the count, the clock has been ahead of what has passed; `null` if it is not, or is doubted no longer. */
-  readonly aheadForMs: () => number | null;
+  /** How far the clock was put forward, and how long ago by the count; `null` if it was not, or is doubted no longer. */
+  readonly ahead: () => { readonly byMs: number; readonly forMs: number } | null;
   /** Whether only one of clock and count has come to the time, and either may be wrong. */
   readonly isDoubtful: (time: number) => boolean;
   /** Takes note of the newest time that is on record: at the start, and again and again. */
@@ -48,8 +48,8 @@ export function createCountedClock(clock: Clock, count: () => number): CountedCl
   /** Where the clock, the count, and what is known to have passed stood at the last look. */
   let last = { own: clock.now(), count: count(), passed: clock.now() };
   let isBehind = false;
-  /** What the count was when the clock was first seen ahead; `null` while it is not. */
-  let aheadSince: number | null = null;
+  /** How far the clock is ahead, and what the count was when it was first seen so far ahead; `null` while it is not. */
+  let ahead: { readonly by: number; readonly since: number } | null = null;
   /** The newest time on record that we count on from; `null` while we go by the clock and our own count. */
   let record: number | null = null;
   let hasHeeded = false;
@@ -65,12 +65,21 @@ export function createCountedClock(clock: Clock, count: () => number): CountedCl
       record = null;
       passed = own;
     }
-    if (aheadSince !== null && counted - aheadSince >= DOUBT_MS && own > passed) passed = own;
+    ahead = aheadNow(own - passed, counted);
+    if (ahead !== null && counted - ahead.since >= DOUBT_MS) {
+      ahead = null;
+      passed = own;
+    }
     if (Math.abs(own - passed) <= TOLERANCE_MS) passed += within(own - passed, elapsed * GIVES_WAY);
     last = { own, count: counted, passed };
     isBehind = passed - own > TOLERANCE_MS;
-    aheadSince = own - passed > TOLERANCE_MS ? (aheadSince ?? counted) : null;
     return own;
+  }
+
+  /** One that is put further forward, or back by a part, is doubted anew. */
+  function aheadNow(by: number, counted: number): typeof ahead {
+    if (by <= TOLERANCE_MS) return null;
+    return ahead !== null && Math.abs(by - ahead.by) <= TOLERANCE_MS ? ahead : { by, since: counted };
   }
 
   function goBy(passed: number): void {
@@ -91,14 +100,14 @@ export function createCountedClock(clock: Clock, count: () => number): CountedCl
       const own = look();
       return last.passed - own;
     },
-    aheadForMs() {
-      look();
-      return aheadSince === null ? null : last.count - aheadSince;
+    ahead() {
+      const own = look();
+      return ahead === null ? null : { byMs: own - last.passed, forMs: last.count - ahead.since };
     },
     isDoubtful(time) {
       const own = look();
       if (isBehind) return own < time && time <= Math.ceil(last.passed);
-      return aheadSince !== null && last.passed < time && time <= own;
+      return ahead !== null && last.passed < time && time <= own;
     },
     heed(newest) {
       const own = look();

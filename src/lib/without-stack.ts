@@ -1,4 +1,4 @@
-/** Makes an error that is an answer and no fault: without a stack, which costs more than all the rest of it. */
+/** Makes an error that is an answer and no fault: without a stack, which costs nearly as much as all the rest of it. */
 export function withoutStack<T extends Error>(make: () => T): T {
   const depth = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;

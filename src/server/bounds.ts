@@ -19,9 +19,8 @@ export const BOUNDS = {
   headerTableBytes: 4096,
   /**
    * HTTP/2 streams that are begun in one turn of the event loop; more wait for the next one, where sessions take turns.
-   * Others get theirs in between, and nothing is done for what the same packet takes back. A stream that waits costs more
-   * than one that is begun as it comes, so that a server with 32 in a turn does not catch up after a pause where it would
-   * with 128 (docs/decisions/0028).
+   * Others get theirs in between, and nothing is done for what the same packet takes back. Those that wait cost more
+   * (docs/decisions/0028).
    */
   streamsPerTurn: 128,
   /**

@@ -103,18 +103,18 @@ describe("A clock that is put forward", () => {
     expect([lead(), clock.behindMs()]).toEqual([8 * HOUR_MS, HOUR_MS]);
   });
 
-  it("tells for how long, by what is counted, until it is put right or the hour is over", () => {
-    expect(clock.aheadForMs()).toBeNull();
+  it("tells by how much and for how long, until it is put right or the hour is over", () => {
+    expect(clock.ahead()).toBeNull();
     for (const error of [HOUR_MS, 0, TOLERANCE_MS + 1]) {
       truth.error = error;
-      expect(clock.aheadForMs()).toBe(error === 0 ? null : 0);
+      expect(clock.ahead()).toEqual(error === 0 ? null : { byMs: error, forMs: 0 });
       pass(60 * SECOND_MS, { every: SECOND_MS });
-      expect(clock.aheadForMs()).toBe(error === 0 ? null : 60 * SECOND_MS);
+      expect(clock.ahead()).toEqual(error === 0 ? null : { byMs: error, forMs: 60 * SECOND_MS });
     }
     pass(HOUR_MS - 60 * SECOND_MS - 1);
-    expect(clock.aheadForMs()).toBe(HOUR_MS - 1);
+    expect(clock.ahead()?.forMs).toBe(HOUR_MS - 1);
     pass(1);
-    expect(clock.aheadForMs()).toBeNull();
+    expect(clock.ahead()).toBeNull();
   });
 
   it("again, after it was believed, is doubted again", () => {
@@ -122,12 +122,48 @@ describe("A clock that is put forward", () => {
     clock.now();
     pass(HOUR_MS);
     truth.error = 2 * HOUR_MS;
-    expect(clock.aheadForMs()).toBe(0);
+    expect(clock.ahead()).toEqual({ byMs: HOUR_MS, forMs: 0 });
     expect(clock.isDoubtful(truth.now + HOUR_MS)).toBe(false);
     expect(clock.isDoubtful(truth.now + HOUR_MS + 1)).toBe(true);
     expect(clock.isDoubtful(truth.now + 2 * HOUR_MS)).toBe(true);
     truth.error = HOUR_MS;
-    expect([lead(), clock.behindMs(), clock.aheadForMs()]).toEqual([HOUR_MS, 0, null]);
+    expect([lead(), clock.behindMs(), clock.ahead()]).toEqual([HOUR_MS, 0, null]);
+  });
+
+  it.each([
+    ["further forward", 6 * SECOND_MS, 8 * HOUR_MS],
+    ["back by a part", 8 * HOUR_MS, HOUR_MS],
+  ])("and then %s, shortly before the hour is over, is doubted for another", (_, first, second) => {
+    truth.error = first;
+    clock.now();
+    pass(HOUR_MS - SECOND_MS, { every: SECOND_MS });
+    truth.error = second;
+    expect(clock.ahead()).toEqual({ byMs: second, forMs: 0 });
+    pass(HOUR_MS - SECOND_MS, { every: SECOND_MS });
+    expect(clock.isDoubtful(truth.now + second)).toBe(true);
+    truth.error = 0;
+    expect([lead(), clock.behindMs()]).toEqual([0, 0]);
+  });
+
+  it("while nobody looked for longer than an hour is doubted from the next look on", () => {
+    truth.error = 6 * SECOND_MS;
+    clock.now();
+    truth.now += 8 * HOUR_MS;
+    truth.error = DAY_MS;
+    expect(clock.ahead()).toEqual({ byMs: DAY_MS, forMs: 0 });
+    expect(clock.isDoubtful(truth.now + DAY_MS)).toBe(true);
+  });
+
+  it("and drifts while it is doubted is believed after the hour, not later", () => {
+    truth.error = HOUR_MS;
+    clock.now();
+    for (let second = 0; second < 3_600; second += 1) {
+      truth.drift -= 0.3;
+      pass(SECOND_MS);
+    }
+    expect(clock.ahead()).not.toBeNull();
+    pass(2 * SECOND_MS);
+    expect(clock.ahead()).toBeNull();
   });
 
   it("takes along nothing that is past for certain", () => {

@@ -8,7 +8,7 @@ function startedOn(answer: () => Promise<number>) {
   const readiness = createReadiness({
     readNewestTime: answer,
     guardedClock: null,
-    countedClock: { behindMs: () => 0, aheadForMs: () => null, heed: (newest) => void heeded.push(newest) },
+    countedClock: { behindMs: () => 0, ahead: () => null, heed: (newest) => void heeded.push(newest) },
     stalenessMs: () => 0,
     stalenessBoundMs: 10_000,
     isSealed: () => false,
