@@ -68,8 +68,9 @@ try {
     tell("writes on PostgreSQL");
     measured.push(...(await findPostgresWrites(world)));
   }
-  const findings = options.mustReach ? await measuredAgain(measured) : measured;
-  say(findingTable(findings));
+  say(findingTable(measured));
+  const findings = options.mustReach ? await measuredAgain(measured, tell) : measured;
+  if (findings !== measured) say(findingTable(findings));
   say(`as JSON: ${writeReport(parts, findings)}`);
   if (options.mustReach && !findings.every(isReached)) process.exitCode = 1;
 } finally {

@@ -28,12 +28,17 @@ export function verdictOn(finding: Finding): string {
   return aim !== null && isWithin(value, aim, better) ? "aim" : "reach";
 }
 
-/** Measures what is out of reach again, twice at most; the first good value counts. */
-export async function measuredAgain(findings: readonly Finding[]): Promise<Finding[]> {
+/** Measures what is out of reach again, twice at most, and tells what; the first good value counts. */
+export async function measuredAgain(
+  findings: readonly Finding[],
+  tell: (text: string) => void,
+): Promise<readonly Finding[]> {
+  if (findings.every(isReached)) return findings;
   const settled: Finding[] = [];
   for (const first of findings) {
     let finding = first;
     for (let times = 0; times < 2 && !isReached(finding); times += 1) {
+      tell(`measuring again: ${finding.what}`);
       finding = { ...finding, value: await finding.again() };
     }
     settled.push(finding);

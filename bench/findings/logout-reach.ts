@@ -27,56 +27,55 @@ type Reach = {
 
 /** The time from answer to refusal over 100 verifiers, and logouts that were missed. */
 export async function findLogoutReach(world: World): Promise<Finding[]> {
+  const again = () => withHosts(world, (hosts) => measure(world, hosts));
+  const first = await again();
+  const cost = { unit: "ratio", reach: null, aim: null, better: "less" } as const;
+  return [
+    {
+      what: `from the answer of Logout to refusal, 99th percentile at ${RATE}/s, ${HOSTS * VERIFIERS_EACH} verifiers`,
+      value: first.p99,
+      unit: "ms",
+      reach: 50,
+      aim: null,
+      better: "less",
+      again: async () => (await again()).p99,
+    },
+    {
+      what: `of ${LOGOUTS} logouts, missed`,
+      value: first.missed,
+      unit: "",
+      reach: 0,
+      aim: 0,
+      better: "less",
+      // What is missed is missed, whatever the machine did meanwhile.
+      again: async () => first.missed,
+    },
+    {
+      what: "logouts a second meanwhile",
+      value: first.rate,
+      unit: "/s",
+      reach: RATE * 0.95,
+      aim: RATE,
+      better: "more",
+      again: async () => (await again()).rate,
+    },
+    { ...cost, what: "cores of the server meanwhile", value: first.serverCores, again: async () => first.serverCores },
+    {
+      ...cost,
+      what: "cores of all verifiers meanwhile",
+      value: first.verifierCores,
+      again: async () => first.verifierCores,
+    },
+  ];
+}
+
+async function withHosts<T>(world: World, work: (hosts: readonly Host[]) => Promise<T>): Promise<T> {
   const apiKey = await makeCredential(world.installation);
-  const { workshop, sallyport } = world;
   const hosts: Host[] = [];
   try {
-    for (let index = 0; index < HOSTS; index += 1)
-      hosts.push(await startHost(workshop, sallyport.port, apiKey, VERIFIERS_EACH));
-    const again = () => measure(world, hosts);
-    const reach = await again();
-    const cost = { unit: "ratio", reach: null, aim: null, better: "less" } as const;
-    return [
-      {
-        what: `from the answer of Logout to refusal, 99th percentile at ${RATE}/s, ${HOSTS * VERIFIERS_EACH} verifiers`,
-        value: reach.p99,
-        unit: "ms",
-        reach: 50,
-        aim: null,
-        better: "less",
-        again: async () => reach.p99,
-      },
-      {
-        what: `of ${LOGOUTS} logouts, missed`,
-        value: reach.missed,
-        unit: "",
-        reach: 0,
-        aim: 0,
-        better: "less",
-        again: async () => reach.missed,
-      },
-      {
-        what: "logouts a second meanwhile",
-        value: reach.rate,
-        unit: "/s",
-        reach: RATE * 0.95,
-        aim: RATE,
-        better: "more",
-        again: async () => reach.rate,
-      },
-      {
-        ...cost,
-        what: "cores of the server meanwhile",
-        value: reach.serverCores,
-        again: async () => reach.serverCores,
-      },
-      {
-        ...cost,
-        what: "cores of all verifiers meanwhile",
-        value: reach.verifierCores,
-        again: async () => reach.verifierCores,
-      },
-    ];
+    while (hosts.length < HOSTS)
+      hosts.push(await startHost(world.workshop, world.sallyport.port, apiKey, VERIFIERS_EACH));
+    return await work(hosts);
   } finally {
     await Promise.all(hosts.map(({ stop }) => stop()));
   }
