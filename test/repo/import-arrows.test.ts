@@ -14,7 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   settings: [],
   config: ["settings"],
   errors: ["gen"],
-  "error-details": ["errors", "gen"],
+  "error-details": ["errors", "gen", "lib"],
   check: ["lib"],
   access: ["check", "errors", "gen"],
   feed: ["check", "gen", "lib"],
