@@ -150,6 +150,7 @@ export class Refusal extends Error {
 
   constructor(reason: Reason, { message, fields = [], retryAfterMs, cause }: RefusalDetails = {}) {
     const said = message ?? REASONS[reason].message;
+    // As withoutStack() does it: nobody else may call super().
     const depth = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
     super(said, cause === undefined ? undefined : { cause });

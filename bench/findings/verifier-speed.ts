@@ -66,20 +66,24 @@ function figuresOf({ folder }: World): Figure[] {
       measure: ({ empty }) => repeated(() => known(empty)),
     },
     {
+      what: "verifier, checks with a million revocations / with none",
+      unit: "ratio",
+      reach: 0.9,
+      aim: 1,
+      better: "more",
+      async measure({ empty, full }) {
+        // Both have compiled as much as they ever will: the first figures had the one check more than the other.
+        for (const post of [empty, full]) await repeated(() => known(post));
+        return repeated(async () => (await known(full)) / (await known(empty)));
+      },
+    },
+    {
       what: "verifier, checks of new tokens / bare verifications",
       unit: "ratio",
       reach: 0.8,
       aim: null,
       better: "more",
       measure: ({ empty }) => repeated(() => fresh(empty)),
-    },
-    {
-      what: "verifier, checks with a million revocations / with none",
-      unit: "ratio",
-      reach: 0.9,
-      aim: 1,
-      better: "more",
-      measure: ({ empty, full }) => repeated(async () => (await known(full)) / (await known(empty))),
     },
   ];
 }
