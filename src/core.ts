@@ -216,10 +216,13 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
         follower.stop();
         await serviceUse.flush().catch((error: unknown) => log.warn({ event: "service_use_lost", error }));
         await store.close();
+        // Who closes it may have something to say beside the log: why the program ends.
+        log.flush();
       },
     };
   } catch (error) {
     await store.close();
+    log.flush();
     throw error;
   }
 }

@@ -13,6 +13,8 @@ import pretty from "pino-pretty";
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error"> & {
   /** Says what `info` would say, within a moment: for lines that come with calls. */
   readonly frequent: (fields: Fields) => void;
+  /** Says now what was not said yet: before something else is written to the same place. */
+  readonly flush: () => void;
 };
 
 /** What such a line holds, under names that need no quoting. */
@@ -46,6 +48,7 @@ export function createLog({ level, worker = null, destination, isTerminal }: Log
   const held = { plain: isPretty ? other : { write: end.hold }, other };
   return Object.assign(logger, {
     frequent: logger.isLevelEnabled("info") ? saidOften(held, worker) : () => {},
+    flush: end.flush,
   });
 }
 
@@ -99,7 +102,11 @@ const HELD_BYTES = 32_768;
 const ATOMIC_BYTES = 4_096;
 
 /** Where lines are written at once, and where they may be held for a moment; in the order in which they came. */
-type HeldBack = { readonly write: (line: string) => void; readonly hold: (line: string) => void };
+type HeldBack = {
+  readonly write: (line: string) => void;
+  readonly hold: (line: string) => void;
+  readonly flush: () => void;
+};
 
 /**
  * Writes the lines of many calls together: a write for each would cost more than
@@ -122,10 +129,11 @@ function heldBack(destination: DestinationStream, most: number): HeldBack {
     flush();
     destination.write(line);
   }
-  if (most === 0) return { write, hold: write };
+  if (most === 0) return { write, hold: write, flush };
   let isWatched = false;
   return {
     write,
+    flush,
     hold(line) {
       if (!isWatched) process.on("exit", flush);
       isWatched = true;

@@ -61,6 +61,16 @@ describe("A server that cannot start", () => {
     }
   });
 
+  it("says why at the end, after what happened before it could not", async () => {
+    // So that keys are made, and nothing is said between that and the end.
+    await runCommand(["migrate"], { SALLYPORT_DATA_DIR: folder });
+    const { stderr } = await serve({ SALLYPORT_HOST: "192.0.2.1" });
+    const [happened, why, ...others] = stderr.trimEnd().split("\n");
+    expect(JSON.parse(happened ?? "")).toMatchObject({ event: "keys_created" });
+    expect(why).toMatch(/^sallyport: cannot listen on 192\.0\.2\.1 /);
+    expect(others).toEqual([]);
+  });
+
   it("tells contradictions together with all other faults, for any command", async () => {
     const contradicting = {
       SALLYPORT_DATA_DIR: join(folder, "never-made"),
