@@ -77,9 +77,10 @@ describe("Metrics", () => {
     const socket = connect(Number(port), hostname).on("error", () => {});
     await once(socket, "connect");
     socket.write("GET /metrics HTTP/1.1\r\n");
-    const cut = once(socket, "close");
+    // By a reset too, if the bytes are still unread: once() would take that for a failure.
+    const cut = new Promise((resolve) => socket.once("close", resolve));
     await app.close();
-    expect(await cut).toEqual([expect.any(Boolean)]);
+    expect(await cut).toEqual(expect.any(Boolean));
   });
 
   it("whose address is taken keep the service from starting, and the error names the setting", async () => {
