@@ -87,10 +87,7 @@ function outcomeOf({ from, to, tables }: Copied): string {
 async function unseal(name: string, { copyIsGone = false }: { readonly copyIsGone?: boolean }): Promise<void> {
   const context = readContext();
   const source = namedDatabase(name, context);
-  const findCopy = (to: string) => {
-    const copy = databaseAt(to, context);
-    return copy && { open: copy.openTarget };
-  };
+  const findCopy = (to: string) => databaseAt(to, context);
   const seal = await unsealDatabase({ source: { open: source.openSource }, findCopy, copyIsGone });
   note(`${name} ${whatIsLeft(seal)}`);
 }

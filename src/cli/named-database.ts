@@ -7,7 +7,7 @@ import { databaseFile } from "../database.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { CopySide } from "../store/copy-side.ts";
-import { openSourceFile, openTargetFile } from "../store/sqlite/file-side.ts";
+import { lookIntoFile, openSourceFile, openTargetFile } from "../store/sqlite/file-side.ts";
 import { loadMasterKeys, type MasterKeys } from "../tokens/master-key.ts";
 import { CommandFault } from "./command-fault.ts";
 
@@ -19,6 +19,8 @@ that SALLYPORT_DATABASE_URL leads to: its password is for nobody's list of proce
 export type NamedDatabase = {
   readonly openSource: () => Promise<CopySide>;
   readonly openTarget: () => Promise<CopySide>;
+  /** Its name, as that of its side would be, if it holds no data; changes nothing. @throws OccupiedDatabase if it does. */
+  readonly look: () => Promise<string>;
   /** The master keys that it would be served with. @throws Error that says how to give them. */
   readonly masterKeys: () => MasterKeys;
 };
@@ -58,6 +60,7 @@ function onPostgres({ database, masterKeys, dataDir }: Config, random: Random): 
   return {
     openSource: async () => (await sides()).openSourceSchema(await address()),
     openTarget: async () => (await sides()).openTargetSchema(await address()),
+    look: async () => (await sides()).lookIntoSchema(await address()),
     // Stated, as the settings see to.
     masterKeys: () => loadMasterKeys({ stated: masterKeys, dataDir, mayCreate: false, random }),
   };
@@ -68,6 +71,7 @@ function inFolder(folder: string, { masterKeys: stated }: Config, clock: Clock, 
   return {
     openSource: () => openSourceFile(file, clock),
     openTarget: () => openTargetFile(file, clock),
+    look: () => lookIntoFile(file, clock),
     masterKeys() {
       if (stated.length === 0 && !existsSync(join(folder, "master.key"))) {
         throw new CopyFault(

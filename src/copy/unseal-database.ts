@@ -1,13 +1,16 @@
 /** Takes back a seal, if there is no copy that may serve. */
-import { type CopySide, OccupiedDatabase } from "../store/copy-side.ts";
+import { OccupiedDatabase } from "../store/copy-side.ts";
 import { readSeal, type Seal } from "../store/seal.ts";
 import { CopyFault } from "./copy-fault.ts";
 import { type Opening, takeBackSeal } from "./take-back-seal.ts";
 
+/** A way to look whether there is a copy: the name of an empty database. @throws OccupiedDatabase if it is not empty. */
+type Sight = { readonly look: () => Promise<string> };
+
 type UnsealDeps = {
   readonly source: Opening;
-  /** Where the copy would be, by what the seal says; `null` if that cannot be looked at. On SQLite, not made if it is not there. */
-  readonly findCopy: (place: string) => Opening | null;
+  /** Where the copy would be, by what the seal says; `null` if that cannot be looked at. */
+  readonly findCopy: (place: string) => Sight | null;
   /** Whether the operator vouches for it. */
   readonly copyIsGone: boolean;
 };
@@ -29,18 +32,17 @@ async function sealOf(source: Opening): Promise<Seal | null> {
   }
 }
 
-async function refuseCopy(place: string, copy: Opening | null): Promise<void> {
+async function refuseCopy(place: string, copy: Sight | null): Promise<void> {
   if (copy === null) throw unseen(place, "it is nowhere to be found");
-  let side: CopySide;
+  let found: string;
   try {
-    side = await copy.open();
+    found = await copy.look();
   } catch (error) {
     if (!(error instanceof OccupiedDatabase)) throw unseen(place, error instanceof Error ? error.message : "no answer");
     if (error.place !== place) throw unseen(place, `${error.place} is another`);
     throw new CopyFault(`the copy in ${place} is there, and may serve; serve from it, or remove it first`);
   }
-  await side.close();
-  if (side.name !== place) throw unseen(place, `${side.name} is another`);
+  if (found !== place) throw unseen(place, `${found} is another`);
 }
 
 function unseen(place: string, why: string): CopyFault {

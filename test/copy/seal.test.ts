@@ -1,5 +1,5 @@
 /** The seal on a database that was copied: that it lets nothing through, for whoever has it open, until it is taken back. */
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { takeBackSeal } from "../../src/copy/take-back-seal.ts";
 import { unsealDatabase } from "../../src/copy/unseal-database.ts";
@@ -83,28 +83,31 @@ describe.each(DIRECTIONS.slice(0, 2))("After a copy from %s to %s, the source", 
     await fill(source);
     const { to } = await copyBetween(source, target);
     const unseal = (copyIsGone: boolean, copy: CopyPlace | null) => {
-      const findCopy = () => copy && { open: copy.openTarget };
-      return unsealDatabase({ source: { open: source.openSource }, findCopy, copyIsGone });
+      return unsealDatabase({ source: { open: source.openSource }, findCopy: () => copy, copyIsGone });
     };
     await expect(unseal(false, target)).rejects.toThrow(`the copy in ${to} is there, and may serve; serve from it`);
     await expect(unseal(false, null)).rejects.toThrow(
       /cannot be seen from here \(it is nowhere .*\); if it never serves again, say --copy-is-gone/,
     );
     await expect(unseal(false, await makeCopyPlace("SQLite"))).rejects.toThrow("cannot be seen from here");
+    for (const make of ["openTarget", "open"] as const) {
+      const other = await makeCopyPlace(direction[1]);
+      await (await other[make]()).close();
+      await expect(unseal(false, other), make).rejects.toThrow(/cannot be seen from here \(.* is another\)/);
+    }
     await expect(source.open()).rejects.toThrow(REFUSED);
     expect(await unseal(true, null)).toMatchObject({ other: to });
     expect(await unseal(false, null)).toBeNull();
   });
 
-  it("gives up its seal where the copy turns out to be none", async () => {
+  it("gives up its seal where the copy turns out to be none, and nothing is made there", async () => {
     const { source, target } = await makePair(direction);
     await fill(source);
     const { to } = await copyBetween(source, target);
     await empty(target, to);
-    const findCopy = () => ({ open: target.openTarget });
-    expect(await unsealDatabase({ source: { open: source.openSource }, findCopy, copyIsGone: false })).toMatchObject({
-      other: to,
-    });
+    const deps = { source: { open: source.openSource }, findCopy: () => target, copyIsGone: false };
+    expect(await unsealDatabase(deps)).toMatchObject({ other: to });
+    expect(await madeIn(target, to)).toEqual([]);
     await add(await source.open(), "usr_late");
   });
 });
@@ -113,7 +116,16 @@ describe.each(DIRECTIONS.slice(0, 2))("After a copy from %s to %s, the source", 
 async function empty(place: CopyPlace, name: string): Promise<void> {
   if (place.engine === "SQLite")
     for (const part of ["", "-wal", "-shm"]) rmSync(`${name}/sallyport.db${part}`, { force: true });
-  else await place.ask(...TABLES.map((table) => `drop table ${table.name} cascade`), "drop table kysely_migration");
+  else {
+    const tables = [...TABLES.map((table) => table.name), "kysely_migration", "kysely_migration_lock"];
+    await place.ask(...tables.map((name) => `drop table ${name} cascade`));
+  }
+}
+
+/** What is there, of whatever kind. */
+async function madeIn({ engine, ask }: CopyPlace, name: string): Promise<readonly unknown[]> {
+  if (engine === "SQLite") return readdirSync(name);
+  return ask("select relname from pg_class where relnamespace = current_schema()::regnamespace");
 }
 
 it("No change that was acknowledged is missing from a copy that is made meanwhile", async () => {

@@ -12,8 +12,8 @@ import { createLog } from "../../src/log.ts";
 import type { CopySide } from "../../src/store/copy-side.ts";
 import { parseAddress } from "../../src/store/postgres/address.ts";
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
-import { openSourceSchema, openTargetSchema } from "../../src/store/postgres/schema-side.ts";
-import { openSourceFile, openTargetFile } from "../../src/store/sqlite/file-side.ts";
+import { lookIntoSchema, openSourceSchema, openTargetSchema } from "../../src/store/postgres/schema-side.ts";
+import { lookIntoFile, openSourceFile, openTargetFile } from "../../src/store/sqlite/file-side.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { TABLES } from "../../src/store/tables.ts";
@@ -29,6 +29,7 @@ export type CopyPlace = {
   readonly open: () => Promise<Store>;
   readonly openSource: () => Promise<CopySide>;
   readonly openTarget: () => Promise<CopySide>;
+  readonly look: () => Promise<string>;
   /** Runs statements beside the store; the rows of the last. */
   readonly ask: (...statements: readonly string[]) => Promise<readonly Record<string, unknown>[]>;
 };
@@ -96,6 +97,7 @@ async function makeFolder(): Promise<CopyPlace> {
     open: () => closedAtTheEnd(openSqliteStore({ file, clock: systemClock })),
     openSource: () => openSourceFile(file, systemClock),
     openTarget: () => openTargetFile(file, systemClock),
+    look: () => lookIntoFile(file, systemClock),
     async ask(...statements) {
       const database = new Database(file);
       try {
@@ -122,6 +124,7 @@ async function makeSchema(): Promise<CopyPlace> {
     open: () => closedAtTheEnd(openPostgresStore({ url, maxConnections: 4 })),
     openSource: () => openSourceSchema(parseAddress(url)),
     openTarget: () => openTargetSchema(parseAddress(url)),
+    look: () => lookIntoSchema(parseAddress(url)),
     ask: (...statements) => ask(statements.join(";")),
   };
 }

@@ -32,12 +32,23 @@ export async function openSourceSchema(address: Address): Promise<CopySide> {
 /** Opens a schema to copy to, and makes its tables. @throws OccupiedDatabase, UnusableDatabase, UnusableSchema. */
 export async function openTargetSchema(address: Address): Promise<CopySide> {
   return openSide(address, async (client, schema) => {
-    const session = openSession(client, { prepares: false, answerMs: 0 });
-    session.begin();
-    const tables = await tablesIn(client, schema);
-    if (tables.includes("kysely_migration")) await refuseRows(session.db, nameOf(address, schema), tables);
+    await refuseFilled(client, address, schema);
     await migratePostgres(address, { isToBeFilled: true });
   });
+}
+
+/** The name of a schema that holds no data; changes nothing. @throws OccupiedDatabase, UnusableDatabase. */
+export async function lookIntoSchema(address: Address): Promise<string> {
+  const side = await openSide(address, (client, schema) => refuseFilled(client, address, schema));
+  await side.close();
+  return side.name;
+}
+
+async function refuseFilled(client: Client, address: Address, schema: string): Promise<void> {
+  const session = openSession(client, { prepares: false, answerMs: 0 });
+  session.begin();
+  const tables = await tablesIn(client, schema);
+  if (tables.includes("kysely_migration")) await refuseRows(session.db, nameOf(address, schema), tables);
 }
 
 async function openSide(

@@ -32,10 +32,23 @@ export async function openSourceFile(file: string, clock: Clock): Promise<CopySi
  */
 export async function openTargetFile(file: string, clock: Clock): Promise<CopySide> {
   return openSide(file, clock, async (connection) => {
-    await refuseRows(queriesOn(connection), nameOf(file), tablesOf(connection));
+    await refuseFilled(file, connection);
     await migrate(queriesOn(connection));
     connection.pragma(`cache_size = -${CACHE_KIB}`);
   });
+}
+
+/** The name of a file that holds no data, or is not there; changes nothing. @throws OccupiedDatabase, UnusableDatabase. */
+export async function lookIntoFile(file: string, clock: Clock): Promise<string> {
+  if (statSync(file, { throwIfNoEntry: false })?.size) {
+    const side = await openSide(file, clock, (connection) => refuseFilled(file, connection));
+    await side.close();
+  }
+  return nameOf(file);
+}
+
+function refuseFilled(file: string, connection: Connection): Promise<void> {
+  return refuseRows(queriesOn(connection), nameOf(file), tablesOf(connection));
 }
 
 async function openSide(
