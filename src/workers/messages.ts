@@ -13,6 +13,8 @@ const toWorker = z.discriminatedUnion("kind", [
   /** One password hash may run. */
   z.object({ kind: z.literal("permit") }),
   z.object({ kind: z.literal("tell_figures"), id: z.number() }),
+  /** Asked of one that serves, every few seconds. */
+  z.object({ kind: z.literal("are_you_there") }),
   /** The metrics of all, as text; `null` if they could not be had. */
   z.object({ kind: z.literal("all_figures"), id: z.number(), text: z.string().nullable() }),
   z.object({ kind: z.literal("stop") }),
@@ -32,6 +34,7 @@ const toSupervisor = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("free_permit") }),
   z.object({ kind: z.literal("figures"), id: z.number(), figures: figures.readonly() }),
   z.object({ kind: z.literal("want_all_figures"), id: z.number() }),
+  z.object({ kind: z.literal("here") }),
 ]);
 
 /** From the supervisor to a worker. */

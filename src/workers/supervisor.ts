@@ -2,7 +2,7 @@
  * Several processes behind one port. The supervisor has the port and hands each
  * connection to a worker, which is the service in all but that; it brokers the
  * permits for password hashes, which are of the machine and not of a process, joins
- * figures, replaces workers that die, and stops all together. It never looks at
+ * figures, replaces workers that die or hang, and stops all together. It never looks at
  * a byte that a client sends, and does not open the database.
  *
  * Workers know of each other by the database alone, as instances on different
@@ -20,6 +20,7 @@ import { type Crew, createCrew, type Member } from "./crew.ts";
 import { createHandout, type Seat } from "./handout.ts";
 import type { ToSupervisor } from "./messages.ts";
 import { createPermitBroker } from "./permit-broker.ts";
+import { createPulse } from "./pulse.ts";
 import { addWorkerGauges } from "./worker-gauges.ts";
 import type { StartWorker } from "./worker-process.ts";
 
@@ -60,6 +61,8 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
     metricsAddress && createMetricsListener(metricsAddress, { contentType: registry.contentType, read: figures.read });
   const seats = new Map<Member, Seat>();
   const counted = new Map<Member, Parameters<AllFigures["add"]>[0]>();
+  // What it had not taken goes to others once it is gone: until then it might come to, and take it.
+  const pulse = createPulse({ log, onHung: (member) => seats.get(member)?.leave() });
   let closed: Promise<boolean> | null = null;
 
   const crew: Crew = createCrew({
@@ -75,6 +78,7 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
     },
     heard,
     left(member) {
+      pulse.forget(member);
       seats.get(member)?.vacate();
       seats.delete(member);
       broker.drop(member);
@@ -88,9 +92,11 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
   function heard(member: Member, message: ToSupervisor): void {
     const { process } = member;
     const seat = seats.get(member);
+    pulse.felt(member);
     switch (message.kind) {
       case "taking":
         seats.set(member, handout.seat(process.hand));
+        pulse.watch(member);
         if (server.listening) process.tell({ kind: "port_open" });
         break;
       case "leaving":
@@ -118,6 +124,8 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
       case "want_all_figures":
         void tellAllFigures(member, message.id);
         break;
+      case "here":
+        break;
     }
   }
 
@@ -134,6 +142,7 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
   async function stop(): Promise<boolean> {
     const allWell = await crew.stop();
     closePort();
+    pulse.stop();
     await metricsPort?.close();
     stopGauges();
     return allWell;

@@ -77,6 +77,9 @@ export function createWorkerLink(deps: WorkerLinkDeps): WorkerLink {
       case "tell_figures":
         void tellFigures(message.id);
         break;
+      case "are_you_there":
+        tell({ kind: "here" });
+        break;
       case "all_figures":
         asked.get(message.id)?.(message.text);
         asked.delete(message.id);

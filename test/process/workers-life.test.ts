@@ -1,6 +1,6 @@
 /** What becomes of workers, and of those who call, when processes die or are told to stop. */
 import { once } from "node:events";
-import { get, type IncomingMessage, request } from "node:http";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { json } from "node:stream/consumers";
 import { afterEach, describe, expect, it } from "vitest";
@@ -9,7 +9,15 @@ import { scrape } from "../support/metrics.ts";
 import { passwordOf } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { childrenOf, linesOf, openLine, runs, startWorkers, type Workers } from "../support/worker-processes.ts";
+import {
+  askAnew,
+  childrenOf,
+  linesOf,
+  openLine,
+  runs,
+  startWorkers,
+  type Workers,
+} from "../support/worker-processes.ts";
 
 let workers: Workers | null = null;
 afterEach(async () => {
@@ -23,14 +31,6 @@ async function start(more: Readonly<Record<string, string>> = {}): Promise<Serve
 }
 
 const logged = (server: ServerProcess, event: string) => linesOf(server).filter((line) => line.event === event);
-
-/** The status of an answer that comes by a connection of its own. */
-async function ask(url: string): Promise<number | undefined> {
-  const call = get(url, { agent: false, headers: { connection: "close" } });
-  const [answer]: IncomingMessage[] = await once(call, "response");
-  answer?.resume();
-  return answer?.statusCode;
-}
 
 /** A signup of which the server has all but the body, on a connection of its own. */
 async function beginSignup(url: string, username: string) {
@@ -59,7 +59,7 @@ describe("A worker that is killed", () => {
     let isOver = false;
     let answered = 0;
     const callOn = async () => {
-      for (; !isOver; answered += 1) expect(await ask(`${server.url}/healthz`)).toBe(200);
+      for (; !isOver; answered += 1) expect(await askAnew(`${server.url}/healthz`)).toBe(200);
     };
     process.kill(victim, "SIGKILL");
     const calls = Promise.all(Array.from({ length: 8 }, callOn));
@@ -96,7 +96,7 @@ describe("A worker that is killed", () => {
       { level: "info", code: 0 },
       { level: "info", code: 0 },
     ]);
-    expect(await ask(`${server.url}/readyz`)).toBe(200);
+    expect(await askAnew(`${server.url}/readyz`)).toBe(200);
     expect(childrenOf(server.process.pid).filter((pid) => pids.includes(pid))).toEqual([]);
   });
 });
@@ -117,13 +117,13 @@ describe("A service of several processes that is told to stop", () => {
     const calls = lines.flatMap((line) => [callOn(line), callOn(line), callOn(line)]);
     const end = server.end("SIGTERM");
     await eventually(() => logged(server, "stopping")).toHaveLength(2);
-    await eventually(() => ask(`${server.url}/readyz`)).toBe(503);
+    await eventually(() => askAnew(`${server.url}/readyz`)).toBe(503);
     isStopping = true;
     for (const count of await Promise.all(calls)) expect(count).toBeGreaterThan(0);
     const answers = await Promise.all(finishes.map((finish) => finish()));
     expect(answers).toMatchObject(names.map((username) => ({ user: { username } })));
     expect(await end).toEqual({ code: 0, signal: null });
-    await expect(ask(server.url)).rejects.toThrow("ECONNREFUSED");
+    await expect(askAnew(server.url)).rejects.toThrow("ECONNREFUSED");
   });
 
   it("ends at once, all of it, at the second signal", async () => {

@@ -1,6 +1,8 @@
 /** A service of several processes, and ways to speak to each of them. */
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
 import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { vi } from "vitest";
@@ -72,6 +74,14 @@ function workerOf(server: ServerProcess, id: string): number {
   const line = linesOf(server).find((candidate) => candidate.event === "request" && candidate.id === id);
   if (line === undefined) throw new Error(`no worker has logged ${id}`);
   return Number(line.worker);
+}
+
+/** The status of an answer that comes by a connection of its own. */
+export async function askAnew(url: string): Promise<number | undefined> {
+  const call = get(url, { agent: false, headers: { connection: "close" } });
+  const [answer]: IncomingMessage[] = await once(call, "response");
+  answer?.resume();
+  return answer?.statusCode;
 }
 
 /** What a service has logged, a JSON object each. */
