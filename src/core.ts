@@ -3,6 +3,7 @@
  * and the flows on them, each built by name and handed what it needs. The server
  * and every command stand on this.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { type AuditKind, createAudit } from "./audit/audit.ts";
 import { createChecker } from "./check/checker.ts";
 import { createKnowledge } from "./check/knowledge.ts";
@@ -10,6 +11,7 @@ import { type Config, LIMITS } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import type { Clock } from "./lib/clock.ts";
 import { createCountedClock } from "./lib/counted-clock.ts";
+import { givingWay } from "./lib/give-way.ts";
 import { createGuardedClock } from "./lib/guarded-clock.ts";
 import { createMachineCount } from "./lib/machine-count.ts";
 import type { Patience } from "./lib/patience.ts";
@@ -141,7 +143,8 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
     });
 
     const permits = others.hashPermits ?? createHashPermits(hashPermitsOf(config));
-    const hasher = createPasswordHasher({ argon2: config.argon2, permits, random });
+    const loop = { time: () => performance.eventLoopUtilization(), tick, pause };
+    const hasher = createPasswordHasher({ argon2: config.argon2, permits: givingWay(permits, loop), random });
     const sessions = createSessionLife({ times: config, random });
     const audiences = createAudiencePolicy(config.audiences);
     const refreshTokens = createRefreshTokens({ issuer: config.issuer, keys });

@@ -1,0 +1,59 @@
+/**
+ * Lets work on other threads give way to the event loop. Threads of less weight take only what is left of the processors
+ * (background-threads.ts), but what is left is not free: two threads of one core share its units and caches, all share the
+ * memory, and whoever answers calls is slower by half while passwords are hashed. A loop that has fallen behind then never
+ * catches up.
+ */
+import type { Permits } from "./permits.ts";
+
+/** The time of an event loop so far, in milliseconds: that in which it waited for something to do, and the rest. */
+export type LoopTime = { readonly idle: number; readonly active: number };
+
+type EntryPermits = Pick<Permits, "run" | "hasRoom">;
+
+type Loop = {
+  /** As `performance.eventLoopUtilization` tells it. */
+  readonly time: () => LoopTime;
+  /** Milliseconds of a clock that only moves forward. */
+  readonly tick: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+};
+
+/** A loop that is busy for more of the time than this has fallen behind, or is about to. */
+const FULL = 0.95;
+/** In milliseconds. Of less time it cannot be said how busy the loop was, and no timer is so short. */
+const LEAST_MS = 5;
+/** No single wait is longer, in milliseconds, however long the work takes. */
+const MOST_MS = 100;
+
+/**
+ * The same permits for work that waits, while the loop is full, for as long as the last piece of work took before it
+ * begins. So the work keeps half of its pace whatever else is asked, and the loop catches up in the other half.
+ */
+export function givingWay(permits: EntryPermits, { time, tick, pause }: Loop): EntryPermits {
+  let before = time();
+  let isFull = false;
+  let lastMs = 0;
+
+  function look(): boolean {
+    const { idle, active } = time();
+    const all = idle - before.idle + (active - before.active);
+    if (all < LEAST_MS) return isFull;
+    isFull = (active - before.active) / all > FULL;
+    before = { idle, active };
+    return isFull;
+  }
+
+  async function begin<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (lastMs >= LEAST_MS && look()) await pause(Math.min(lastMs, MOST_MS));
+    signal?.throwIfAborted();
+    const beganAt = tick();
+    try {
+      return await work();
+    } finally {
+      lastMs = tick() - beganAt;
+    }
+  }
+
+  return { hasRoom: permits.hasRoom, run: (work, signal) => permits.run(() => begin(work, signal), signal) };
+}
