@@ -1,8 +1,8 @@
 /**
  * Lets work on other threads give way to the event loop. Threads of less weight take only what is left of the processors
- * (background-threads.ts), but what is left is not free: two threads of one core share its units and caches, all share the
- * memory, and whoever answers calls is slower by half while passwords are hashed. A loop that has fallen behind then never
- * catches up.
+ * (background-threads.ts), but what is left is not free: processors may be threads of one core, and share caches and memory,
+ * so that whoever answers calls may be slower by half while passwords are hashed. A loop that has fallen behind then never
+ * catches up (docs/decisions/0028).
  */
 import type { Permits } from "./permits.ts";
 
