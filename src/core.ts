@@ -143,7 +143,11 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
     });
 
     const permits = others.hashPermits ?? createHashPermits(hashPermitsOf(config));
-    const loop = { time: () => performance.eventLoopUtilization(), tick, pause };
+    const loop = {
+      time: () => performance.eventLoopUtilization(),
+      tick,
+      pause: (ms: number, signal?: AbortSignal) => pause(ms, undefined, { signal }),
+    };
     const hasher = createPasswordHasher({ argon2: config.argon2, permits: givingWay(permits, loop), random });
     const sessions = createSessionLife({ times: config, random });
     const audiences = createAudiencePolicy(config.audiences);

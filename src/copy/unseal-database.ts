@@ -4,7 +4,10 @@ import { readSeal, type Seal } from "../store/seal.ts";
 import { CopyFault } from "./copy-fault.ts";
 import { type Opening, takeBackSeal } from "./take-back-seal.ts";
 
-/** A way to look whether there is a copy: the name of an empty database. @throws OccupiedDatabase if it is not empty. */
+/**
+ * A way to look whether there is a copy: the name of an empty database.
+ * @throws OccupiedDatabase if it is not empty; anything else if that cannot be told, as while it is being filled.
+ */
 type Sight = { readonly look: () => Promise<string> };
 
 type UnsealDeps = {
@@ -17,10 +20,11 @@ type UnsealDeps = {
 
 /** Takes back the seal; what it said, or `null` if there is none. @throws CopyFault if the copy may be there. */
 export async function unsealDatabase({ source, findCopy, copyIsGone }: UnsealDeps): Promise<Seal | null> {
-  const seal = await sealOf(source);
-  if (seal === null) return null;
-  if (seal.state === "copied" && !copyIsGone) await refuseCopy(seal.other, findCopy(seal.other));
-  return takeBackSeal(source);
+  // Whoever serves from a database that is not sealed is not held up.
+  if ((await sealOf(source)) === null) return null;
+  return takeBackSeal(source, async ({ state, other }) => {
+    if (state === "copied" && !copyIsGone) await refuseCopy(other, findCopy(other));
+  });
 }
 
 async function sealOf(source: Opening): Promise<Seal | null> {

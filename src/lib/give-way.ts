@@ -16,19 +16,22 @@ type Loop = {
   readonly time: () => LoopTime;
   /** Milliseconds of a clock that only moves forward. */
   readonly tick: () => number;
-  readonly pause: (ms: number) => Promise<void>;
+  /** Ends early, by rejecting, if the signal aborts. */
+  readonly pause: (ms: number, signal?: AbortSignal) => Promise<void>;
 };
 
 /** A loop that is busy for more of the time than this has fallen behind, or is about to. */
 const FULL = 0.95;
-/** In milliseconds. Of less time it cannot be said how busy the loop was, and no timer is so short. */
+/** Of less time it is not said how busy the loop was, in milliseconds: a turn or a collection would fill it. */
+const WINDOW_MS = 10;
+/** Work that takes less, in milliseconds, does not wait: no timer is so exact. */
 const LEAST_MS = 5;
-/** No single wait is longer, in milliseconds, however long the work takes. */
+/** No wait is longer, in milliseconds, however long the work takes. */
 const MOST_MS = 100;
 
 /**
- * The same permits for work that waits, while the loop is full, for as long as the last piece of work took before it
- * begins. So the work keeps half of its pace whatever else is asked, and the loop catches up in the other half.
+ * The same permits for work that, while the loop is full, waits before it begins for as long as the last piece of work
+ * took. So the work keeps about half of its pace whatever else is asked, and the loop catches up in the other half.
  */
 export function givingWay(permits: EntryPermits, { time, tick, pause }: Loop): EntryPermits {
   let before = time();
@@ -38,21 +41,18 @@ export function givingWay(permits: EntryPermits, { time, tick, pause }: Loop): E
   function look(): boolean {
     const { idle, active } = time();
     const all = idle - before.idle + (active - before.active);
-    if (all < LEAST_MS) return isFull;
+    if (all < WINDOW_MS) return isFull;
     isFull = (active - before.active) / all > FULL;
     before = { idle, active };
     return isFull;
   }
 
   async function begin<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (lastMs >= LEAST_MS && look()) await pause(Math.min(lastMs, MOST_MS));
-    signal?.throwIfAborted();
+    if (look() && lastMs >= LEAST_MS) await pause(Math.min(lastMs, MOST_MS), signal);
     const beganAt = tick();
-    try {
-      return await work();
-    } finally {
-      lastMs = tick() - beganAt;
-    }
+    const result = await work();
+    lastMs = tick() - beganAt;
+    return result;
   }
 
   return { hasRoom: permits.hasRoom, run: (work, signal) => permits.run(() => begin(work, signal), signal) };

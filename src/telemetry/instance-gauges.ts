@@ -33,7 +33,7 @@ export function addInstanceGauges(registry: Registry, state: InstanceState): voi
     "min",
     () => Number(isReady()),
   );
-  gauge("sallyport_password_hashes_running", "Password hashes that run now.", "sum", hashQueue.running);
+  gauge("sallyport_password_hashes_running", "Password hashes that have a permit.", "sum", hashQueue.running);
   gauge("sallyport_password_hashes_waiting", "Password hashes that wait for a permit.", "sum", hashQueue.waiting);
   gauge(
     "sallyport_log_revision",

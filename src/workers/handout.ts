@@ -16,7 +16,7 @@ export type Seat = {
   readonly declined: (id: number) => void;
   /** So many that it had taken have ended. */
   readonly ended: (count: number) => void;
-  /** The worker takes no more: it stops, or is gone. */
+  /** The worker takes no more: it stops, hangs, or is gone. */
   readonly leave: () => void;
   /** The worker is gone. What it had not taken is handed to others. */
   readonly vacate: () => void;

@@ -20,11 +20,11 @@ type PulseDeps = {
   readonly onHung: (member: Member) => void;
 };
 
-/** Workers are asked so often, in milliseconds; */
+/** Workers are asked so often, in milliseconds. */
 const EVERY_MS = 5_000;
 /**
- * one that has told nothing since it was asked for the last so many times hangs. Counted by how often this process asked,
- * not by a clock: where the machine stood still, nobody hung. 30 s in all is what gunicorn gives its workers (`timeout`).
+ * One that has told nothing while it was asked so often hangs: for 30 s, which is what gunicorn gives its workers
+ * (`timeout`). Counted by how often this process asked, not by a clock: where the machine stood still, nobody hung.
  */
 const UNANSWERED = 6;
 
@@ -36,24 +36,23 @@ export function createPulse({ log, onHung }: PulseDeps): Pulse {
 
   function askAll(): void {
     for (const [member, times] of unanswered) {
-      if (times >= UNANSWERED) end(member);
-      else ask(member, times);
+      if (times < UNANSWERED) ask(member, times + 1);
+      else end(member);
     }
   }
 
   function ask(member: Member, times: number): void {
-    unanswered.set(member, times + 1);
+    unanswered.set(member, times);
     member.process.tell({ kind: "are_you_there" });
+    // Before anything is done about it: what workers and this process may all hang on is the log, if nobody reads that.
+    if (times === UNANSWERED) log.warn({ event: "worker_silent", ...named(member) }, "a worker does not answer");
   }
 
   function end(member: Member): void {
-    const { number, process } = member;
     unanswered.delete(member);
-    const seconds = (UNANSWERED * EVERY_MS) / 1000;
-    const line = { event: "worker_hung", worker: number, pid: process.pid, seconds };
-    log.error(line, "a worker does not answer, and is ended");
     onHung(member);
-    process.kill();
+    member.process.kill();
+    log.error({ event: "worker_hung", ...named(member) }, "a worker did not answer, and was ended");
   }
 
   return {
@@ -65,3 +64,5 @@ export function createPulse({ log, onHung }: PulseDeps): Pulse {
     stop: () => clearInterval(timer),
   };
 }
+
+const named = ({ number, process }: Member) => ({ worker: number, pid: process.pid });

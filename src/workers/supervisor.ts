@@ -61,8 +61,7 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
     metricsAddress && createMetricsListener(metricsAddress, { contentType: registry.contentType, read: figures.read });
   const seats = new Map<Member, Seat>();
   const counted = new Map<Member, Parameters<AllFigures["add"]>[0]>();
-  // What it had not taken goes to others once it is gone: until then it might come to, and take it.
-  const pulse = createPulse({ log, onHung: (member) => seats.get(member)?.leave() });
+  const pulse = createPulse({ log, onHung: leave });
   let closed: Promise<boolean> | null = null;
 
   const crew: Crew = createCrew({
@@ -80,6 +79,7 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
     left(member) {
       pulse.forget(member);
       seats.get(member)?.vacate();
+      leave(member);
       seats.delete(member);
       broker.drop(member);
       const one = counted.get(member);
@@ -100,8 +100,7 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
         if (server.listening) process.tell({ kind: "port_open" });
         break;
       case "leaving":
-        seat?.leave();
-        if (closed !== null && handout.seats() === 0) closePort();
+        leave(member);
         break;
       case "taken":
         seat?.taken(message.id);
@@ -127,6 +126,12 @@ export function createSupervisor({ config, log, startWorker, hashPermits }: Supe
       case "here":
         break;
     }
+  }
+
+  /** What it had not taken goes to others when it says so or is gone: until then it may still take it, even if it hangs. */
+  function leave(member: Member): void {
+    seats.get(member)?.leave();
+    if (closed !== null && handout.seats() === 0) closePort();
   }
 
   async function tellAllFigures({ process }: Member, id: number): Promise<void> {

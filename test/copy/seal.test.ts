@@ -1,6 +1,6 @@
 /** The seal on a database that was copied: that it lets nothing through, for whoever has it open, until it is taken back. */
 import { readdirSync, rmSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { takeBackSeal } from "../../src/copy/take-back-seal.ts";
 import { unsealDatabase } from "../../src/copy/unseal-database.ts";
 import { insertUser } from "../../src/store/queries/users.ts";
@@ -98,6 +98,22 @@ describe.each(DIRECTIONS.slice(0, 2))("After a copy from %s to %s, the source", 
     await expect(source.open()).rejects.toThrow(REFUSED);
     expect(await unseal(true, null)).toMatchObject({ other: to });
     expect(await unseal(false, null)).toBeNull();
+  });
+
+  it("keeps its seal while the copy is being made once more, which nobody sees until it is there", async () => {
+    const { source, target } = await makePair(direction);
+    await fill(source);
+    const { to } = await copyBetween(source, target);
+    await empty(target, to);
+    const filling = await target.openTarget();
+    onTestFinished(filling.close);
+    await filling.hold("wait");
+    await filling.run((db) => insertUser(db, userRow("usr_copied")));
+    const deps = { source: { open: source.openSource }, findCopy: () => target, copyIsGone: false };
+    await expect(unsealDatabase(deps)).rejects.toThrow(/cannot be seen from here \(.* another process.*\)/);
+    await expect(source.open()).rejects.toThrow(REFUSED);
+    await filling.close();
+    expect(await unsealDatabase(deps)).toMatchObject({ other: to });
   });
 
   it("gives up its seal where the copy turns out to be none, and nothing is made there", async () => {

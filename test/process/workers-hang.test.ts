@@ -20,11 +20,20 @@ it(
       hung?.clients().auth.authorize({ accessToken: "none" }).then(resolve, resolve);
     });
     // Half of them are handed to it.
-    const calls = Array.from({ length: 8 }, () => askAnew(`${server.url}/healthz`));
-    const events = ["worker_hung", "worker_ended", "worker_replaced"];
+    let answered = 0;
+    const calls = Array.from({ length: 8 }, () =>
+      askAnew(`${server.url}/healthz`).finally(() => {
+        answered += 1;
+      }),
+    );
+    const events = ["worker_silent", "worker_hung", "worker_ended", "worker_replaced"];
     const ofWorkers = () => linesOf(server).filter(({ event }) => events.includes(String(event)));
+    await eventually(ofWorkers, PATIENCE_MS).toMatchObject([{ event: "worker_silent", level: "warn", worker: 1 }]);
+    expect(answered).toBeGreaterThan(0);
+    expect(answered).toBeLessThan(calls.length);
     await eventually(ofWorkers, PATIENCE_MS).toMatchObject([
-      { event: "worker_hung", level: "error", worker: 1, seconds: 30 },
+      { event: "worker_silent" },
+      { event: "worker_hung", level: "error", worker: 1 },
       { event: "worker_ended", level: "error", worker: 1, signal: "SIGKILL" },
       { event: "worker_replaced", worker: 1 },
     ]);

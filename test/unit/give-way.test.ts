@@ -6,10 +6,10 @@ import { createPermits, PermitsExhausted } from "../../src/lib/permits.ts";
 let now: number;
 let idle: number;
 let pauses: number[];
-let onPause: (ms: number) => void;
+let duringPause: (signal: AbortSignal | undefined) => Promise<void>;
 
 beforeEach(() => {
-  [now, idle, pauses, onPause] = [0, 0, [], () => {}];
+  [now, idle, pauses, duringPause] = [0, 0, [], async () => {}];
 });
 
 /** Lets time pass, of which the loop is busy for a share. */
@@ -21,10 +21,10 @@ function pass(ms: number, busy: number): void {
 const loop = {
   time: () => ({ idle, active: now - idle }),
   tick: () => now,
-  async pause(ms: number) {
+  async pause(ms: number, signal?: AbortSignal) {
     pauses.push(ms);
     pass(ms, 1);
-    onPause(ms);
+    await duringPause(signal);
   },
 };
 
@@ -55,39 +55,54 @@ describe("While the loop is full", () => {
     expect(pauses).toEqual([]);
   });
 
-  it("work that failed counts like any other, and is told of", async () => {
+  it("work that failed is told of, and what it took does not count", async () => {
     const permits = permitsOf();
+    await permits.run(workOf(30, 1));
     const failing = async () => {
-      pass(20, 1);
+      pass(1, 1);
       throw new Error("no memory");
     };
     await expect(permits.run(failing)).rejects.toThrow("no memory");
     expect(await permits.run(async () => "done")).toBe("done");
-    expect(pauses).toEqual([20]);
+    expect(pauses).toEqual([30, 30]);
   });
 
-  it("two that begin together see the same loop", async () => {
+  it.each([
+    ["full", 1, [20, 20]],
+    ["not full", 0, []],
+  ])("two that begin together see the same loop: %s", async (_what, busy, expected) => {
     const permits = permitsOf(2);
-    await permits.run(workOf(20, 1));
-    await Promise.all([permits.run(workOf(20, 1)), permits.run(workOf(20, 1))]);
-    expect(pauses).toEqual([20, 20]);
-    pass(100, 0);
-    await permits.run(workOf(20, 0));
-    await Promise.all([permits.run(workOf(20, 0)), permits.run(workOf(20, 0))]);
-    expect(pauses).toEqual([20, 20]);
+    await permits.run(workOf(20, busy));
+    const ends: (() => void)[] = [];
+    const hold = () => new Promise<void>((resolve) => ends.push(resolve));
+    duringPause = hold;
+    // Between the two the loop is as it is while one is begun: busy, for a moment.
+    const first = permits.run(hold);
+    pass(1, 1);
+    const second = permits.run(hold);
+    expect(pauses).toEqual(expected);
+    duringPause = async () => {};
+    while (ends.length > 0) {
+      ends.shift()?.();
+      await new Promise(setImmediate);
+    }
+    await Promise.all([first, second]);
   });
 
   it("whoever leaves meanwhile has no work done for nobody, and the permit is free", async () => {
     const permits = permitsOf();
     await permits.run(workOf(20, 1));
     const leaving = new AbortController();
-    onPause = () => leaving.abort(new Error("gone"));
+    duringPause = async (signal) => {
+      leaving.abort(new Error("gone"));
+      signal?.throwIfAborted();
+    };
     let isDone = false;
     const work = async () => {
       isDone = true;
     };
     await expect(permits.run(work, leaving.signal)).rejects.toThrow("gone");
-    onPause = () => {};
+    duringPause = async () => {};
     expect(await permits.run(async () => "next")).toBe("next");
     expect(isDone).toBe(false);
   });

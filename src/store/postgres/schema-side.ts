@@ -32,23 +32,28 @@ export async function openSourceSchema(address: Address): Promise<CopySide> {
 /** Opens a schema to copy to, and makes its tables. @throws OccupiedDatabase, UnusableDatabase, UnusableSchema. */
 export async function openTargetSchema(address: Address): Promise<CopySide> {
   return openSide(address, async (client, schema) => {
-    await refuseFilled(client, address, schema);
+    const tables = await tablesIn(client, schema);
+    if (tables.includes("kysely_migration")) await refuseFilled(client, nameOf(address, schema), tables);
     await migratePostgres(address, { isToBeFilled: true });
   });
 }
 
-/** The name of a schema that holds no data; changes nothing. @throws OccupiedDatabase, UnusableDatabase. */
+/**
+ * The name of a schema that holds no data; its tables stay as they are.
+ * @throws OccupiedDatabase; UnusableDatabase also while somebody fills it, who has locked them.
+ */
 export async function lookIntoSchema(address: Address): Promise<string> {
-  const side = await openSide(address, (client, schema) => refuseFilled(client, address, schema));
+  const side = await openSide(address, async (client, schema) =>
+    refuseFilled(client, nameOf(address, schema), await tablesIn(client, schema)),
+  );
   await side.close();
   return side.name;
 }
 
-async function refuseFilled(client: Client, address: Address, schema: string): Promise<void> {
+async function refuseFilled(client: Client, name: string, tables: readonly string[]): Promise<void> {
   const session = openSession(client, { prepares: false, answerMs: 0 });
   session.begin();
-  const tables = await tablesIn(client, schema);
-  if (tables.includes("kysely_migration")) await refuseRows(session.db, nameOf(address, schema), tables);
+  await refuseRows(session.db, name, tables);
 }
 
 async function openSide(

@@ -16,6 +16,7 @@ function adviceFor({ code, kind }: PostgresFault): string {
   if (code.startsWith("28")) return "give the right user and password in SALLYPORT_DATABASE_URL";
   if (code === "3D000") return "make the database, or name another in SALLYPORT_DATABASE_URL";
   if (code === "42501") return "let its user create tables there";
+  if (code === "55P03") return "another process works on it: wait for that, or end it";
   if (kind === "outage") return "see what keeps the server, and start again";
   return "see whether the server runs, and whether SALLYPORT_DATABASE_URL leads to it";
 }

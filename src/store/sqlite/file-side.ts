@@ -38,10 +38,16 @@ export async function openTargetFile(file: string, clock: Clock): Promise<CopySi
   });
 }
 
-/** The name of a file that holds no data, or is not there; changes nothing. @throws OccupiedDatabase, UnusableDatabase. */
+/**
+ * The name of a file that holds no data, or is not there; its tables stay as they are.
+ * @throws OccupiedDatabase; UnusableDatabase also while somebody fills it, since nobody sees that before it is done.
+ */
 export async function lookIntoFile(file: string, clock: Clock): Promise<string> {
   if (statSync(file, { throwIfNoEntry: false })?.size) {
-    const side = await openSide(file, clock, (connection) => refuseFilled(file, connection));
+    const side = await openSide(file, clock, async (connection) => {
+      connection.exec("begin immediate");
+      await refuseFilled(file, connection);
+    });
     await side.close();
   }
   return nameOf(file);
