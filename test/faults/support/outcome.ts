@@ -16,11 +16,17 @@ const LOST: ReadonlySet<string> = new Set(["Unavailable", "DeadlineExceeded", "C
 const TRIES = 40;
 const PAUSE_MS = 250;
 
-/** Makes the call again until the answer says what happened: a service that works again may still say that it does not. */
+/** Too many asked at once: nothing happened, and whoever wants an answer comes again. */
+const isBusy = (outcome: Outcome<unknown>) => outcome.kind === "refused" && outcome.refusal.reason === "BUSY";
+
+/**
+ * Makes the call again until the answer says what happened: a service that works again may still say that it does not, and
+ * one that is asked about everybody at once, that it is busy.
+ */
 export async function insist<T>(call: () => Promise<T>): Promise<Outcome<T>> {
   for (let left = TRIES; ; left -= 1) {
     const outcome = await outcomeOf(call());
-    if (outcome.kind !== "unknown" || left === 0) return outcome;
+    if ((outcome.kind !== "unknown" && !isBusy(outcome)) || left === 0) return outcome;
     await pause(PAUSE_MS);
   }
 }
