@@ -133,6 +133,11 @@ async function truest(lab: Lab, stories: readonly Story[], diary: Diary): Promis
   throw fault;
 }
 
+/** Commands that are known beforehand, at the two instances in turn. */
+export function knownCommands(actions: readonly Action[], diary: Diary): readonly Command[] {
+  return actions.map((action, index) => alone(action, index % 2, diary));
+}
+
 /** Commands, so many at most; what they come across goes into the diary. */
 export function anyCommands(most: number, diary: Diary) {
   const single = fc.tuple(anyAction, fc.nat(1)).map(([action, instance]) => alone(action, instance, diary));
