@@ -19,7 +19,7 @@ that SALLYPORT_DATABASE_URL leads to: its password is for nobody's list of proce
 export type NamedDatabase = {
   readonly openSource: () => Promise<CopySide>;
   readonly openTarget: () => Promise<CopySide>;
-  /** Its name, as that of its side would be, if it holds no data; changes nothing. @throws OccupiedDatabase if it does. */
+  /** Its name, as that of its side would be, if it holds no data; makes and migrates nothing. @throws OccupiedDatabase. */
   readonly look: () => Promise<string>;
   /** The master keys that it would be served with. @throws Error that says how to give them. */
   readonly masterKeys: () => MasterKeys;

@@ -44,7 +44,7 @@ export function createPulse({ log, onHung }: PulseDeps): Pulse {
   function ask(member: Member, times: number): void {
     unanswered.set(member, times);
     member.process.tell({ kind: "are_you_there" });
-    // Before anything is done about it: what workers and this process may all hang on is the log, if nobody reads that.
+    // Said before it is ended. If it hangs on the log, which nobody reads, so does this process now, and asks again later.
     if (times === UNANSWERED) log.warn({ event: "worker_silent", ...named(member) }, "a worker does not answer");
   }
 

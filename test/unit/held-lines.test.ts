@@ -1,6 +1,6 @@
 /** Lines that come with calls are written together; what somebody else writes to the same place comes where it belongs. */
 import fs from "node:fs";
-import { expect, it, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { createLog } from "../../src/log.ts";
 
 const STANDARD_ERROR = 2;
@@ -8,6 +8,8 @@ const STANDARD_ERROR = 2;
 /** The events of the lines that were written to standard error, as one write each holds them. */
 function watchWrites(): string[][] {
   const writes: string[][] = [];
+  // Other files share this process, also if a test fails.
+  onTestFinished(() => void vi.restoreAllMocks());
   vi.spyOn(fs, "writeSync").mockImplementation((file: number, text: unknown) => {
     const lines = String(text).trimEnd().split("\n");
     if (file === STANDARD_ERROR) writes.push(lines.map((line) => JSON.parse(line).event));
@@ -25,7 +27,6 @@ it("Lines of calls are held, and written when they are asked for, once", () => {
   log.flush();
   log.flush();
   expect(writes).toEqual([["first", "second"]]);
-  vi.restoreAllMocks();
 });
 
 it("A line that is not held comes after those that are", () => {
@@ -34,5 +35,4 @@ it("A line that is not held comes after those that are", () => {
   log.frequent({ event: "held" });
   log.warn({ event: "at_once" });
   expect(writes).toEqual([["held"], ["at_once"]]);
-  vi.restoreAllMocks();
 });
