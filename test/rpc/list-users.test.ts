@@ -1,8 +1,10 @@
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { User } from "../../gen/sallyport/auth/v1/user_pb.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { clientsOf } from "../support/clients.ts";
-import { type Person, signUp, welcomeAdmin } from "../support/people.ts";
+import { concurrently } from "../support/concurrently.ts";
+import { type Person, passwordOf, signUp, welcomeAdmin } from "../support/people.ts";
 import { refusalOf } from "../support/refusals.ts";
 
 let app: TestApp;
@@ -48,6 +50,22 @@ describe("ListUsers", () => {
       const pages = await pagesOf({ pageSize });
       expect(pages.flat()).toEqual(all);
       expect(pages).toHaveLength(Math.ceil(all.length / pageSize));
+    }
+  });
+
+  it("keeps those who signed up in one moment in the order in which they asked", async () => {
+    // One hash at a time, so that nobody overtakes, and as cheap as can be, so that many end in one millisecond.
+    const settings = { SALLYPORT_HASH_PERMITS: "1", SALLYPORT_ARGON2_MEMORY_KIB: "8" };
+    const other = await startApp({ settings });
+    try {
+      const crowd = Array.from({ length: 199 }, (_, index) => `walker${index}`);
+      const { auth } = clientsOf(other.url, "", createGrpcTransport);
+      await concurrently(16, crowd, (username) => auth.signup({ username, password: passwordOf(username) }));
+      const { admin } = await welcomeAdmin(other);
+      const { users } = await admin.listUsers({ pageSize: 200 });
+      expect(names(users)).toEqual([...crowd, "root"]);
+    } finally {
+      await other.close();
     }
   });
 
