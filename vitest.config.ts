@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ["test/support/run-folder.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // Patient, since other tests share the machine.
+    expect: { poll: { timeout: 15_000, interval: 20 } },
     pool: "forks",
     maxWorkers: 2,
     // Hundreds of tests start the command; it is compiled once for all of them.

@@ -8,6 +8,7 @@ export default defineConfig({
     globalSetup: ["test/support/run-folder.ts"],
     testTimeout: 600_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000, interval: 20 } },
     pool: "forks",
     // Each file puts the machine under load of its own, and measures how long refusals and recoveries take.
     maxWorkers: 1,

@@ -17,6 +17,7 @@ export default defineConfig({
     ],
     testTimeout: 30_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 15_000, interval: 20 } },
     pool: "forks",
     maxWorkers: 2,
   },

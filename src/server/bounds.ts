@@ -94,6 +94,8 @@ export type Timeouts = {
   readonly healthMs: number;
   /** How often the certificate's files are looked at. */
   readonly certificateMs: number;
+  /** From the notice that an HTTP/2 session ends to its end, half of `lingerMs` at most: what is on its way is here by then. */
+  readonly noticeMs: number;
   /** How long work in flight may take once the server stops. */
   readonly shutdownMs: number;
 };
@@ -109,5 +111,6 @@ export const TIMEOUTS: Timeouts = {
   lingerMs: 1_000,
   healthMs: 250,
   certificateMs: 2_000,
+  noticeMs: 250,
   shutdownMs: LIMITS.shutdownMs,
 };

@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { timeoutAfterReads } from "../lib/timeout-after-reads.ts";
 import type { Log } from "../log.ts";
 import type { Timeouts } from "./bounds.ts";
 import type { Connections } from "./connections.ts";
@@ -15,7 +16,7 @@ type DrainDeps = {
   readonly log: Log;
   readonly connections: Pick<Connections, "busy" | "windUp" | "destroy">;
   readonly shutdownDelayMs: number;
-  readonly timeouts: Pick<Timeouts, "shutdownMs" | "lingerMs">;
+  readonly timeouts: Pick<Timeouts, "shutdownMs" | "lingerMs" | "noticeMs">;
 };
 
 /** What is to be stopped. */
@@ -33,8 +34,6 @@ export type Drain = {
 
 /** How often, before anything ends, connections are let go on which nothing is asked, in milliseconds. */
 const SHED_MS = 100;
-/** From the notice of the end to the end, in milliseconds: what clients have sent meanwhile is here by then. */
-const NOTICE_MS = 250;
 /** How often the connections that are left are looked at, in milliseconds. */
 const LOOK_MS = 20;
 
@@ -55,9 +54,9 @@ export function createDrain({ log, connections, shutdownDelayMs, timeouts }: Dra
     connections.windUp();
     http2.warn();
     const cut = new AbortController();
-    const noticed = setTimeout(http2.goAway, Math.min(NOTICE_MS, timeouts.lingerMs / 2));
+    const preventGoAway = timeoutAfterReads(http2.goAway, Math.min(timeouts.noticeMs, timeouts.lingerMs / 2));
     await Promise.race([closed, finish(http1, cut.signal)]);
-    clearTimeout(noticed);
+    preventGoAway();
     cut.abort();
     connections.destroy();
     await closed;

@@ -1,6 +1,7 @@
 /** One connection to Sallyport over HTTP/2: made when it is needed, made anew when it is gone, and dropped at a word. */
 import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from "node:http2";
 import type { GrpcTransportOptions } from "@connectrpc/connect-node";
+import { timeoutAfterReads } from "../lib/timeout-after-reads.ts";
 
 /**
  * What the server may send ahead of what was read, in bytes: a snapshot may have tens of megabytes, of
@@ -44,9 +45,9 @@ export function createConnection(baseUrl: string, options: SecureClientSessionOp
       const asked = session;
       if (asked === null || asked === doubted || asked.destroyed) return;
       doubted = asked;
-      const timer = setTimeout(() => asked.destroy(), pingMs);
+      const stopWaiting = timeoutAfterReads(() => asked.destroy(), pingMs);
       const stop = () => {
-        clearTimeout(timer);
+        stopWaiting();
         doubted = null;
       };
       asked.once("close", stop);

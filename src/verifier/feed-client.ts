@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { VerifierService } from "../../gen/sallyport/auth/v1/verifier_service_pb.ts";
 import type { Revision } from "../check/revision.ts";
+import { timeoutAfterReads } from "../lib/timeout-after-reads.ts";
 import { createBackoff } from "./backoff.ts";
 import type { FeedReader } from "./feed-reader.ts";
 import type { Pace } from "./pace.ts";
@@ -165,12 +166,12 @@ function toError(error: unknown): Error {
 
 /** Calls `bite` unless it is told again in time to expect something. */
 function createWatchdog(bite: () => void) {
-  let timer: NodeJS.Timeout | undefined;
+  let stop = () => {};
   return {
     expect(withinMs: number): void {
-      clearTimeout(timer);
-      timer = setTimeout(bite, withinMs);
+      stop();
+      stop = timeoutAfterReads(bite, withinMs);
     },
-    stop: () => clearTimeout(timer),
+    stop: () => stop(),
   };
 }

@@ -16,7 +16,8 @@ import { FAULT_TEST_MS, scaled } from "./support/scale.ts";
 
 const STEPS = scaled({ full: 14, short: 2 });
 const HOUR_MS = 3_600_000;
-const TTL_MS = 3_000;
+/** Longer where others share the machine: what is asked in between must be answered in time. */
+const TTL_MS = scaled({ full: 3_000, short: 6_000 });
 /** What clocks that agree may differ by, and whole seconds. */
 const ROUNDING_MS = 1_000;
 

@@ -1,9 +1,8 @@
 /** Three instances that are restarted one after the other, as an upgrade does it. */
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { eventually } from "../support/eventually.ts";
+import { freePorts } from "../support/free-port.ts";
 import { makePlace } from "../support/postgres.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { startBalancer } from "./support/balancer.ts";
@@ -16,15 +15,6 @@ const CALLS_PER_SECOND = scaled({ full: 200, short: 25 });
 const CALLERS_OF_EACH_KIND = 4;
 const ROUNDS = scaled({ full: 20, short: 1 });
 
-/** Ports that nobody listens on. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const probes = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(probes.map((probe) => once(probe, "listening")));
-  const addresses = probes.map((probe) => probe.address());
-  await Promise.all(probes.map((probe) => once(probe.close(), "close")));
-  return addresses.map((address) => (typeof address === "object" && address !== null ? address.port : 0));
-}
-
 it(
   "No call fails while three instances behind a balancer are restarted one by one, if clients try once more where that is safe",
   async () => {
@@ -35,7 +25,8 @@ it(
       SALLYPORT_DATABASE_CONNECTIONS: "5",
       SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64url"),
       SALLYPORT_DATA_DIR: "/nowhere/at/all",
-      SALLYPORT_SHUTDOWN_DELAY_SECONDS: "1",
+      // While it waits, the balancer, which is a part of this process, must come to ask.
+      SALLYPORT_SHUTDOWN_DELAY_SECONDS: scaled({ full: "1", short: "3" }),
       // Nobody is to be refused for being one of many.
       SALLYPORT_HASH_PERMITS: "16",
     };

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { TEST_SETTINGS } from "../support/app.ts";
 import { copyExamples } from "../support/example-projects.ts";
 import { followReadme, openTerminal, type Terminal } from "../support/example-terminal.ts";
-import { freePort } from "../support/newcomer.ts";
+import { freePort } from "../support/free-port.ts";
 import { passwordOf } from "../support/people.ts";
 import { chromium as findChromium } from "./support/clients.ts";
 

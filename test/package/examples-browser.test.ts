@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { copyExamples } from "../support/example-projects.ts";
 import { followReadme, openTerminal, type Served, type Terminal } from "../support/example-terminal.ts";
-import { freePort } from "../support/newcomer.ts";
+import { freePort } from "../support/free-port.ts";
 
 let parent: string;
 let terminal: Terminal;

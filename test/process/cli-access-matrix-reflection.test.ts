@@ -15,8 +15,8 @@ import { createAuthority, issueServer } from "../support/certificates.ts";
 import { runHere } from "../support/command-here.ts";
 import { concurrently } from "../support/concurrently.ts";
 import { buildDescriptorSet, SHOP } from "../support/descriptor-set.ts";
+import { freePort } from "../support/free-port.ts";
 import { complaintsOf, jsonLines } from "../support/installation.ts";
-import { freePort } from "../support/newcomer.ts";
 import { serveAnswers, serveReflection } from "../support/reflecting-server.ts";
 import { runCommand } from "../support/server-process.ts";
 

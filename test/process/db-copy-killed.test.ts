@@ -38,9 +38,10 @@ const onSqlite = () => ({ ...settings, SALLYPORT_DATABASE_URL: "" });
 const usersThere = async () => Number((await place.ask("select count(*) as count from users"))[0]?.count);
 /** Sleeps where the test wants it to be killed, and then fails, so that what was cut short is not done after all. */
 const SLOW = `create function slow() returns trigger language plpgsql as
-  $$ begin perform pg_sleep(2); raise 'too slow'; end $$;`;
+  $$ begin perform pg_sleep(30); raise 'too slow'; end $$;`;
 /** Processes of the server that sleep there. */
-const sleeping = () => place.ask("select 1 from pg_stat_activity where wait_event = 'PgSleep'");
+const SLEEPING = "from pg_stat_activity where wait_event = 'PgSleep'";
+const sleeping = () => place.ask(`select 1 ${SLEEPING}`);
 
 /** Begins the copy, and kills it as soon as the server sleeps over it. */
 async function copyAndKill(): Promise<void> {
@@ -49,6 +50,7 @@ async function copyAndKill(): Promise<void> {
   await eventually(async () => (await sleeping()).length).toBe(1);
   child.kill("SIGKILL");
   expect(await ended).toEqual([null, "SIGKILL"]);
+  await place.ask(`select pg_terminate_backend(pid, 5000) ${SLEEPING}`);
   await eventually(async () => (await sleeping()).length).toBe(0);
 }
 

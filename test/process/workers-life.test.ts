@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { json } from "node:stream/consumers";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { scrape } from "../support/metrics.ts";
@@ -18,6 +19,10 @@ import {
   startWorkers,
   type Workers,
 } from "../support/worker-processes.ts";
+
+/** Hashes get what others leave of the machine. */
+const LONG = { timeout: 90_000 };
+const SCRAPE_MS = 50;
 
 let workers: Workers | null = null;
 afterEach(async () => {
@@ -103,7 +108,7 @@ describe("A worker that is killed", () => {
 
 describe("A service of several processes that is told to stop", () => {
   it("finishes what is under way in each of them, and exits with 0", async () => {
-    const server = await start({ SALLYPORT_SHUTDOWN_DELAY_SECONDS: "1" });
+    const server = await start({ SALLYPORT_SHUTDOWN_DELAY_SECONDS: "3" });
     const names = ["ada", "bea", "cyd", "dan"];
     const finishes = await Promise.all(names.map((name) => beginSignup(server.url, name)));
     const lines = [await openLine(server), await openLine(server)];
@@ -137,7 +142,7 @@ describe("A service of several processes that is told to stop", () => {
 });
 
 describe("Password hashes of several workers", () => {
-  it("are no more at once than those of one process, and no more wait for their turn", async () => {
+  it("are no more at once than those of one process, and no more wait for their turn", LONG, async () => {
     const slow = { SALLYPORT_ARGON2_MEMORY_KIB: "16384", SALLYPORT_ARGON2_PASSES: "4" };
     const server = await start({ SALLYPORT_METRICS: "on", SALLYPORT_HASH_PERMITS: "1", ...slow });
     const lines = [await openLine(server), await openLine(server)];
@@ -155,6 +160,7 @@ describe("Password hashes of several workers", () => {
       const figures = await scrape(`${server.url}/metrics`);
       most = Math.max(most, figures.value("sallyport_password_hashes_running"));
       waited = Math.max(waited, figures.value("sallyport_password_hashes_waiting"));
+      await pause(SCRAPE_MS);
     }
     expect(most).toBe(1);
     expect(waited).toBeGreaterThan(0);

@@ -6,7 +6,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AccountService } from "../../gen/sallyport/auth/v1/account_service_pb.ts";
 import { AuthService } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
-import { cleanEnvironment, freePort, hasProgram, linkedCheckout } from "../support/newcomer.ts";
+import { freePort } from "../support/free-port.ts";
+import { cleanEnvironment, hasProgram, linkedCheckout } from "../support/newcomer.ts";
 import { type Block, jsonValues, readmeBlocks, stepsOf, withoutAccidents } from "../support/readme.ts";
 
 // What is noted as an excerpt is compared with the file that it is from: readme-excerpts.test.ts.

@@ -125,7 +125,7 @@ describe("A change that waits for the database until its deadline", () => {
     other.exec("begin immediate");
     const leaving = new AbortController();
     const gone = root.auth.logout({ refreshToken: tokens.refreshToken }, { signal: leaving.signal }).catch(() => {});
-    await pause(100);
+    await pause(1_000);
     leaving.abort();
     await gone;
     await pause(100);

@@ -63,7 +63,7 @@ describe("Metrics", () => {
   });
 
   it("stay there until the last call is answered, and then the address is free", async () => {
-    const app = await startApp({ settings: { ...OWN, SALLYPORT_SHUTDOWN_DELAY_SECONDS: "1" } });
+    const app = await startApp({ settings: { ...OWN, SALLYPORT_SHUTDOWN_DELAY_SECONDS: "3" } });
     const url = metricsUrl(app);
     const closed = app.close();
     expect((await scrape(url)).value("sallyport_ready")).toBe(1);

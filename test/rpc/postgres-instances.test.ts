@@ -7,7 +7,7 @@ import { type DatabaseProxy, startDatabaseProxy } from "../support/database-prox
 import { verdictOf } from "../support/decisions.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
-import { expectObeyed } from "../support/obeyed.ts";
+import { acknowledged, expectObeyed } from "../support/obeyed.ts";
 import { welcome } from "../support/people.ts";
 import { makePlace, type TestPlace } from "../support/postgres.ts";
 import { refusalOf } from "../support/refusals.ts";
@@ -131,9 +131,9 @@ describe("What is written without a hint", () => {
   it("is obeyed within half a second all the same", async () => {
     const app = await start();
     const { tokens } = await welcome(app, "ada");
-    const at = performance.now();
-    await place.ask(`with counter as (update revocation_log set revision = revision + 1 returning revision)
+    const ended = place.ask(`with counter as (update revocation_log set revision = revision + 1 returning revision)
       insert into revocations select revision, 'session_ended', '${tokens.sessionId}', null, 0, 9e15 from counter`);
+    const { at } = await acknowledged(ended);
     await expectObeyed(at, async () => (await verdictAt(app, tokens.accessToken)) === "SESSION_REVOKED, LOG_IN");
   });
 });
@@ -157,7 +157,8 @@ describe("An instance that is cut off from its database", () => {
     expect(verdictOf(answer)).toBe("GRANTED");
     expect(Number(answer.asOf?.seconds) - Number(before?.seconds)).toBeLessThan(2);
     const refresh = auth.refresh({ refreshToken: tokens.refreshToken }, { timeoutMs: 300 });
-    expect(await refusalOf(refresh)).toMatchObject({ code: "DeadlineExceeded" });
+    // Over a connection that fell silent, or for want of a new one.
+    expect((await refusalOf(refresh)).code).toMatch(/^(DeadlineExceeded|Unavailable)$/);
     proxy.resume();
     const asOf = async () => Number((await auth.authorize({ accessToken })).asOf?.seconds);
     await eventually(async () => Date.now() / 1000 - (await asOf())).toBeLessThan(2);

@@ -116,7 +116,7 @@ describe("The password of the database", () => {
   });
 
   it("is in no error of a store, nor are rows that were refused", async () => {
-    const store = await open({ timeouts: { statementMs: 100 } });
+    const store = await open({ timeouts: { statementMs: 1_000 } });
     const { password } = new URL(place.url);
     await add(store, "ada");
     const failing = [

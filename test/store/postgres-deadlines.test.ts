@@ -2,10 +2,11 @@
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Patience } from "../../src/lib/patience.ts";
+import type { Timeouts } from "../../src/store/postgres/client.ts";
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { insertUser, lockUser } from "../../src/store/queries/users.ts";
 import type { Store } from "../../src/store/store.ts";
-import { eventually } from "../support/eventually.ts";
+import { startDatabaseProxy } from "../support/database-proxy.ts";
 import { endless, waitingFor } from "../support/patience.ts";
 import { makePlace, type TestPlace } from "../support/postgres.ts";
 import { userRow } from "./conformance/rows.ts";
@@ -15,8 +16,7 @@ let store: Store;
 
 beforeEach(async () => {
   place = await makePlace();
-  // Three: so one writes at a time, and two are left to reads.
-  store = await openPostgresStore({ url: place.url, maxConnections: 3 });
+  store = await openStore();
   await add("ada");
 });
 afterEach(async () => {
@@ -24,8 +24,15 @@ afterEach(async () => {
   await place.remove();
 });
 
-/** Less than any time-out of a connection's own. */
-const SOON_MS = 1_500;
+/** A connection's own time-outs: longer than anything here may take, also on a machine that stands still for a while. */
+const OWN: Partial<Timeouts> = { connectMs: 20_000, statementMs: 20_000, lockMs: 20_000, answerMs: 25_000 };
+/** Less than any of them. */
+const SOON_MS = 10_000;
+/** What those who have little time have, in milliseconds. */
+const LITTLE_MS = 1_000;
+
+/** Of three connections: so one writes at a time, and two are left to reads. */
+const openStore = (url = place.url) => openPostgresStore({ url, maxConnections: 3, timeouts: OWN });
 
 const add = (id: string, patience?: Patience) => store.write(({ db }) => insertUser(db, userRow(id)), patience);
 const ids = () =>
@@ -46,11 +53,11 @@ const SOON = { reason: "UNAVAILABLE", ...soon };
 /** Nobody waited any more when it came. */
 const TOO_LATE = { reason: "DEADLINE_EXCEEDED", ...soon };
 
-/** A write that holds its connection, and the user, until it is let go. */
-function hold() {
+/** A write of `by` that holds its connection, and the user, until it is let go. */
+function hold(by = store) {
   const { promise: isLetGo, resolve: letGo } = Promise.withResolvers<void>();
   const { promise: isHeld, resolve: held } = Promise.withResolvers<void>();
-  const write = store.write(async (tx) => {
+  const write = by.write(async (tx) => {
     await lockUser(tx, "ada");
     held();
     await isLetGo;
@@ -68,29 +75,48 @@ describe("Whoever has little time left is refused by then, and nothing of it is 
   it("while every connection is in use", async () => {
     const holder = hold();
     await holder.isHeld;
-    expect(await refused(add("bob", waitingFor(300)))).toEqual(SOON);
+    expect(await refused(add("bob", waitingFor(LITTLE_MS)))).toEqual(SOON);
     await holder.end();
     expect(await ids()).toEqual(["ada"]);
   });
 
+  it("while a connection is being made, which is left to the next", async () => {
+    const proxy = await startDatabaseProxy(place.url);
+    const far = await openStore(proxy.url);
+    try {
+      proxy.slowDown(2 * LITTLE_MS);
+      const write = far.write(({ db }) => insertUser(db, userRow("bob")), waitingFor(LITTLE_MS));
+      const read = far.read((db) => db.selectFrom("users").selectAll().execute(), waitingFor(LITTLE_MS));
+      expect(await Promise.all([refused(write), refused(read)])).toEqual([SOON, SOON]);
+      proxy.stall();
+      const leaving = new AbortController();
+      const cut = refused(far.read(async () => {}, { ...endless, signal: leaving.signal }));
+      leaving.abort();
+      expect(await cut).toEqual(SOON);
+    } finally {
+      await proxy.close();
+      await far.close();
+    }
+    expect(await ids()).toEqual(["ada"]);
+  });
+
   it("while another holds the row", async () => {
-    const lock = "select pg_advisory_lock(7); begin; update users set epoch = 2; select pg_sleep(2); commit";
-    const held = place.ask(lock);
-    await eventually(() =>
-      place.ask("select pid from pg_locks where locktype = 'advisory' and objid = 7"),
-    ).toHaveLength(1);
-    const write = store.write((tx) => lockUser(tx, "ada"), waitingFor(300));
+    const other = await openStore();
+    const holder = hold(other);
+    await holder.isHeld;
+    const write = store.write((tx) => lockUser(tx, "ada"), waitingFor(LITTLE_MS));
     expect(await refused(write)).toEqual(SOON);
-    await held;
+    await holder.end();
+    await other.close();
   });
 
   it("while a statement takes long, in a write and in a read", async () => {
-    const long = sql`select pg_sleep(3)`;
+    const long = sql`select pg_sleep(30)`;
     const write = store.write(async ({ db }) => {
       await insertUser(db, userRow("bob"));
       await long.execute(db);
-    }, waitingFor(300));
-    const read = store.read((db) => long.execute(db), waitingFor(300));
+    }, waitingFor(LITTLE_MS));
+    const read = store.read((db) => long.execute(db), waitingFor(LITTLE_MS));
     expect(await Promise.all([refused(write), refused(read)])).toEqual([SOON, SOON]);
     expect(await ids()).toEqual(["ada"]);
   });
@@ -98,8 +124,8 @@ describe("Whoever has little time left is refused by then, and nothing of it is 
   it("though each of many statements is short", async () => {
     const write = store.write(async ({ db }) => {
       await insertUser(db, userRow("bob"));
-      for (let count = 0; count < 40; count += 1) await sql`select pg_sleep(0.1)`.execute(db);
-    }, waitingFor(300));
+      for (let count = 0; count < 200; count += 1) await sql`select pg_sleep(0.1)`.execute(db);
+    }, waitingFor(LITTLE_MS));
     expect(await refused(write)).toEqual(TOO_LATE);
     expect(await ids()).toEqual(["ada"]);
   });
@@ -107,8 +133,8 @@ describe("Whoever has little time left is refused by then, and nothing of it is 
   it("though the last of its statements was begun in time", async () => {
     const write = store.write(async ({ db }) => {
       await insertUser(db, userRow("bob"));
-      for (let count = 0; count < 2; count += 1) await sql`select pg_sleep(0.4)`.execute(db);
-    }, waitingFor(700));
+      for (let count = 0; count < 2; count += 1) await sql`select pg_sleep(0.8)`.execute(db);
+    }, waitingFor(1_500));
     expect(await refused(write)).toEqual(TOO_LATE);
     expect(await ids()).toEqual(["ada"]);
   });
@@ -117,21 +143,21 @@ describe("Whoever has little time left is refused by then, and nothing of it is 
     let tries = 0;
     const write = store.write(async ({ db }) => {
       tries += 1;
-      await sql`select pg_sleep(0.2)`.execute(db);
+      await sql`select pg_sleep(0.9)`.execute(db);
       await sql`do $$ begin raise exception 'a collision' using errcode = '40001'; end $$`.execute(db);
-    }, waitingFor(300));
+    }, waitingFor(1_500));
     expect(await refused(write)).toEqual(SOON);
     expect(tries).toBeLessThanOrEqual(2);
   });
 });
 
 it("The connection serves the next one with the time-outs that it had", async () => {
-  await refused(store.write(({ db }) => sql`select pg_sleep(3)`.execute(db), waitingFor(200)));
-  await add("bob", waitingFor(700));
+  await refused(store.write(({ db }) => sql`select pg_sleep(30)`.execute(db), waitingFor(LITTLE_MS)));
+  await add("bob", waitingFor(SOON_MS));
   const { rows } = await store.write(({ db }) =>
     sql`select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock`.execute(db),
   );
-  expect(rows).toEqual([{ statement: "4s", lock: "3s" }]);
+  expect(rows).toEqual([{ statement: "20s", lock: "20s" }]);
 });
 
 describe("Whoever goes away", () => {
@@ -172,14 +198,14 @@ describe("Whoever goes away", () => {
 });
 
 it("A commit that takes longer than the deadline is neither cut short nor called a failure", async () => {
-  await place.ask(`create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(1); return null; end';
+  await place.ask(`create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(2); return null; end';
     create constraint trigger slow after insert on users deferrable initially deferred for each row execute function dawdle()`);
   const ran: string[] = [];
   const write = store.write(async ({ db, onCommit }) => {
     onCommit(() => ran.push("effect"));
     await insertUser(db, userRow("bob"));
     return "kept";
-  }, waitingFor(300));
+  }, waitingFor(1_500));
   expect([await write, ran]).toEqual(["kept", ["effect"]]);
   expect(await ids()).toEqual(["ada", "bob"]);
 });

@@ -71,7 +71,8 @@ describe("A connection to PostgreSQL", () => {
   });
 
   it("is waited for so long and not longer, and by so many and no more", async () => {
-    const store = await open({ maxConnections: 1, timeouts: { connectMs: 300 } });
+    const store = await open({ maxConnections: 1, timeouts: { connectMs: 1_500 } });
+    await store.read(pidOf);
     let letGo = () => {};
     const held = store.read(() => new Promise<void>((resolve) => (letGo = resolve)));
     const outcomes = await Promise.allSettled(Array.from({ length: 501 }, () => store.read(pidOf)));
@@ -88,10 +89,12 @@ describe("A connection to PostgreSQL", () => {
   });
 
   it("that was waited for is used for as long as it takes", async () => {
-    const store = await open({ maxConnections: 1, timeouts: { connectMs: 200 } });
+    const connectMs = 1_500;
+    const store = await open({ maxConnections: 1, timeouts: { connectMs } });
+    await store.read(pidOf);
     const first = store.read(sleep(0.1));
     const second = store.read(async (db) => {
-      await sleep(0.4)(db);
+      await sleep((connectMs / 1000) * 1.2)(db);
       return "done";
     });
     await first;
@@ -152,7 +155,7 @@ describe("A connection to PostgreSQL", () => {
 
 describe("A read or write on PostgreSQL", () => {
   it("is UNAVAILABLE if a statement takes too long, and its connection serves the next", async () => {
-    const store = await open({ maxConnections: 1, timeouts: { statementMs: 100 } });
+    const store = await open({ maxConnections: 1, timeouts: { statementMs: 1_000 } });
     const pid = await store.read(pidOf);
     for (const slow of [store.read(sleep(9)), store.write(({ db }) => sleep(9)(db))]) {
       await expect(slow).rejects.toMatchObject({ reason: "UNAVAILABLE", retryAfterMs: 1000, cause: { code: "57014" } });
@@ -243,11 +246,18 @@ describe("A write on PostgreSQL is tried again, and kept once,", () => {
     const store = await open({ maxConnections: 4 });
     await Promise.all([add(store, "ada"), add(store, "bob")]);
     let tries = 0;
+    let bothHoldOne = () => {};
+    const met = new Promise<void>((resolve) => {
+      bothHoldOne = resolve;
+    });
+    let holding = 0;
     const both = (first: string, second: string) =>
       store.write(async (tx) => {
         tries += 1;
         await lockUser(tx, first);
-        if (tries <= 2) await sleep(0.1)(tx.db);
+        holding += 1;
+        if (holding === 2) bothHoldOne();
+        await met;
         await lockUser(tx, second);
         await raiseEpoch(tx.db, first);
         await raiseEpoch(tx.db, second);

@@ -84,7 +84,7 @@ describe("A store whose server", () => {
   });
 
   it("falls silent is UNAVAILABLE after its patience, for all who ask, and works once the network does", async () => {
-    const store = await open(proxy.url, { timeouts: { answerMs: 300, connectMs: 300 } });
+    const store = await open(proxy.url, { timeouts: { answerMs: 1_500, connectMs: 1_500 } });
     await add(store, "ada");
     await Promise.all([idsIn(store), idsIn(store), idsIn(store)]);
     proxy.stall();
@@ -97,7 +97,7 @@ describe("A store whose server", () => {
   });
 
   it("falls silent does not keep it from closing", async () => {
-    const store = await open(proxy.url, { timeouts: { answerMs: 300, connectMs: 300 } });
+    const store = await open(proxy.url, { timeouts: { answerMs: 1_000, connectMs: 1_000 } });
     proxy.stall();
     const cut = refusalOf(add(store, "ada"));
     await store.close();

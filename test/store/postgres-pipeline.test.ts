@@ -125,27 +125,28 @@ describe("Statements asked for at once on a connection", () => {
   });
 
   it("are waited for as long as each may wait for its locks", async () => {
-    pipeline = createPipeline(client, { answerMs: 500, mayGoOn });
+    pipeline = createPipeline(client, { answerMs: 2_000, mayGoOn });
     await ask(ADD_SLOWLY, "0", "0");
     const write = vi.spyOn(client.connection.stream, "write");
     const at = performance.now();
-    expect(await kinds(ask(ADD_SLOWLY, "1", "0.4"), ask(ADD_SLOWLY, "2", "0.4"))).toEqual([[1], [1]]);
-    expect(performance.now() - at).toBeGreaterThan(500);
+    expect(await kinds(ask(ADD_SLOWLY, "1", "1.2"), ask(ADD_SLOWLY, "2", "1.2"))).toEqual([[1], [1]]);
+    expect(performance.now() - at).toBeGreaterThan(2_000);
     expect(write).toHaveBeenCalledTimes(1);
   });
 
   it("fail as lost if they take longer than that, and so do those that were done", async () => {
-    pipeline = createPipeline(client, { answerMs: 200, mayGoOn });
+    pipeline = createPipeline(client, { answerMs: 1_000, mayGoOn });
     await ask(ADD_SLOWLY, "0", "0");
-    const asked = [ask(ADD_SLOWLY, "1", "0"), ask(ADD_SLOWLY, "2", "1")];
+    // Twice that is waited for: as long as each may wait for its locks.
+    const asked = [ask(ADD_SLOWLY, "1", "0"), ask(ADD_SLOWLY, "2", "4")];
     expect(await kinds(...asked)).toEqual(["lost", "lost"]);
     await expect(asked[1]).rejects.toThrow("Query read timeout");
   });
 
   it("are waited for no longer than one of them if they only read: a silent network is noticed as soon", async () => {
-    pipeline = createPipeline(client, { answerMs: 500, mayGoOn });
+    pipeline = createPipeline(client, { answerMs: 1_800, mayGoOn });
     await ask(SLEEP, "0");
-    expect(await kinds(ask(SLEEP, "0.4"), ask(SLEEP, "0.4"))).toEqual(["lost", "lost"]);
+    expect(await kinds(ask(SLEEP, "1.3"), ask(SLEEP, "1.3"))).toEqual(["lost", "lost"]);
   });
 
   it("are waited for as long as it takes if there is no time-out", async () => {

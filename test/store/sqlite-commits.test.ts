@@ -12,16 +12,19 @@ import { temporaryFolder } from "../support/app.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 const PATIENCE_MS = 200;
+/** Of whoever is not to be refused, however slow the machine is. */
+const LONG_MS = 10_000;
 
 let folder: string;
+let file: string;
 let store: Store;
 /** A connection of somebody else. */
 let other: Database.Database;
 
 beforeEach(async () => {
   folder = temporaryFolder();
-  const file = join(folder, "sallyport.db");
-  store = await openSqliteStore({ file, clock: createFakeClock(), lockPatienceMs: PATIENCE_MS });
+  file = join(folder, "sallyport.db");
+  store = await openStore(PATIENCE_MS);
   other = new Database(file);
 });
 afterEach(async () => {
@@ -30,6 +33,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const openStore = (lockPatienceMs: number) => openSqliteStore({ file, clock: createFakeClock(), lockPatienceMs });
 const setIssuer =
   (value: string) =>
   ({ db }: Tx) =>
@@ -118,11 +122,16 @@ describe("A group of writes", () => {
 });
 
 describe("While somebody else holds the write lock, a write", () => {
-  beforeEach(() => other.exec("begin immediate"));
+  let patient: Store;
+  beforeEach(async () => {
+    patient = await openStore(LONG_MS);
+    other.exec("begin immediate");
+  });
+  afterEach(() => patient.close());
 
   it("waits without stopping anybody else, and is kept when the lock is free", async () => {
     let isOver = false;
-    const write = store.write(setIssuer("one")).finally(() => {
+    const write = patient.write(setIssuer("one")).finally(() => {
       isOver = true;
     });
     const began = performance.now();
@@ -140,7 +149,7 @@ describe("While somebody else holds the write lock, a write", () => {
 
   it("sees what that one wrote, when its turn comes", async () => {
     other.exec("insert into meta values ('issuer', 'theirs')");
-    const seen = store.write(({ db }) => db.selectFrom("meta").select("value").execute());
+    const seen = patient.write(({ db }) => db.selectFrom("meta").select("value").execute());
     await pause(20);
     other.exec("commit");
     expect(await seen).toEqual([{ value: "theirs" }]);

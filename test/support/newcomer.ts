@@ -1,7 +1,5 @@
-/** What somebody has who follows a page of ours: a checkout that nobody has worked in, a shell, and a port. */
-import { once } from "node:events";
+/** What somebody has who follows a page of ours: a checkout that nobody has worked in, and a shell. */
 import { accessSync, constants, readdirSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { temporaryFolder } from "./app.ts";
 
@@ -21,16 +19,6 @@ export function linkedCheckout(): string {
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(SALLYPORT|npm|VITEST|NODE)_/i.test(name));
   return Object.fromEntries(own);
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 /** Whether the shell finds a program of this name. */

@@ -3,11 +3,11 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.ts";
 
 const NODE_MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
 const MISSING =
@@ -92,7 +92,8 @@ async function createCluster(bin: string, settings: readonly string[]): Promise<
     });
     server = child;
     while (!takesConnections(data, child.pid)) {
-      if (child.exitCode !== null) throw new Error(`${bin}/postgres ended with ${child.exitCode}`);
+      const end = child.exitCode ?? child.signalCode;
+      if (end !== null) throw new Error(`${bin}/postgres ended with ${end}`);
       await pause(10);
     }
   }
@@ -139,9 +140,18 @@ async function createCluster(bin: string, settings: readonly string[]): Promise<
 
 /** The server notes in this file who it is, and in its last line how far it is. */
 function takesConnections(data: string, pid: number | undefined): boolean {
-  const file = join(data, "postmaster.pid");
-  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+  const lines = readIfThere(join(data, "postmaster.pid")).split("\n");
   return Number(lines[0]) === pid && /^(ready|standby)$/.test(lines[7]?.trim() ?? "");
+}
+
+/** Empty if there is no such file: a server removes what one that was killed has left, at a time of its own. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+    throw error;
+  }
 }
 
 /** The processes that the server began (proc_pid_task_children(5)). */
@@ -171,13 +181,4 @@ function unprivileged(): { readonly uid: number; readonly gid: number } | null {
     }
   }
   return null;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

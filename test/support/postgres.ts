@@ -45,7 +45,8 @@ export async function startPostgres({ isDurable = false } = {}): Promise<TestSer
   letGo(child);
   const order = (command: string) => async () => {
     child.stdin?.write(`${command}\n`);
-    await lines.next();
+    const { done } = await lines.next();
+    if (done) throw new Error(`the program that keeps PostgreSQL has ended: ${await said}`);
   };
   const remove = async () => {
     child.ref();

@@ -41,6 +41,7 @@ export function http1Line(port: number): Line {
   });
   return {
     post({ path, headers, body }) {
+      if (socket.destroyed) return Promise.reject(new Error("the server has closed the connection"));
       const answer = Promise.withResolvers<Answer>();
       waiting.push(answer);
       const fields = Object.entries({ host: "sallyport.test", "content-length": body.length, ...headers });

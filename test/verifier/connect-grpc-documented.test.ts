@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { REASONS } from "../../src/errors.ts";
 import { startApp, type TestApp, temporaryFolder } from "../support/app.ts";
 import { buildDescriptorSet } from "../support/descriptor-set.ts";
-import { freePort } from "../support/newcomer.ts";
+import { freePort } from "../support/free-port.ts";
 import { logIn, signUp, welcomeAdmin } from "../support/people.ts";
 import { blocksOf } from "../support/readme.ts";
 import { refusalOf } from "../support/refusals.ts";

@@ -199,7 +199,7 @@ describe("A guard on a grpc-js server", () => {
         ),
     );
     const handlers = createShopHandlers();
-    const call = callShop(await serveGrpc(options, handlers), "audit", await bench.issue(), 100);
+    const call = callShop(await serveGrpc(options, handlers), "audit", await bench.issue(), 2_000);
     expect((await call.ended).status.code).toBe(DEADLINE_EXCEEDED);
     await eventually(() => aborted).toBe(1);
     expect(handlers.seen).toEqual([]);

@@ -63,7 +63,7 @@ test("a large answer that its client has not taken by the deadline is dropped", 
   const session = http2Connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
   session.on("error", () => {});
   onTestFinished(() => session.destroy());
-  const headers = { "content-type": "application/json", "connect-timeout-ms": "100" };
+  const headers = { "content-type": "application/json", "connect-timeout-ms": "1000" };
   const stream = session.request({ ":method": "POST", ":path": PATH, ...headers });
   const error = new Promise((resolve) => stream.on("close", () => resolve(stream.rstCode)));
   stream.on("error", () => {});

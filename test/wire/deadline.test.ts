@@ -40,9 +40,11 @@ describe.each(VERSIONS)("over %s", (_version, ask) => {
     "in %s whatever is longer becomes 30 s",
     async (type) => {
       const { port, calls } = await startWireServer();
-      for (const value of [undefined, "31S", "1M", "99999999H", "30001m", "99999999u", "30000000n"]) {
+      for (const value of [undefined, "31S", "1M", "99999999H", "30001m", "99999999u"]) {
         expect(grpcStatus(await ask(port, grpc(type, value)))).toBe("0");
       }
+      // A tenth of a second at most, which a machine that stands still for a moment does not keep.
+      expect(grpcStatus(await ask(port, grpc(type, "99999999n")))).toMatch(/^[04]$/);
       const seen = calls.map(({ timeoutMs }) => timeoutMs ?? Number.POSITIVE_INFINITY);
       expect(Math.max(...seen)).toBeLessThanOrEqual(BOUND);
       expect(Math.min(...seen.slice(0, 5))).toBeGreaterThan(BOUND - 5_000);
@@ -93,7 +95,7 @@ test.each([
       new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
   });
   const client = createClient(AuthService, transportTo(url));
-  await expect(client.authorize({}, { timeoutMs: 100 })).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  await expect(client.authorize({}, { timeoutMs: 1_000 })).rejects.toMatchObject({ code: Code.DeadlineExceeded });
   await until(() => calls[0]?.signal.aborted, "the signal");
 });
 

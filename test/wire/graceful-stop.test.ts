@@ -25,7 +25,7 @@ function gate() {
 }
 
 test("during the delay the server reports itself as not serving, and serves", async () => {
-  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 1_000 } });
+  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 3_000 } });
   const closed = server.close();
   const answers = await Promise.all([
     ask1(port, { path: "/readyz" }),
@@ -96,7 +96,7 @@ test("idle connections are closed at once, and HTTP/2 clients are told to go awa
 });
 
 test("an HTTP/2 call that was on its way when the server said that it ends is answered, and the next is not taken", async () => {
-  const { port, server } = await startWireServer();
+  const { port, server } = await startWireServer({ timeouts: { noticeMs: 2_000, lingerMs: 5_000 } });
   const { socket, frames, closed } = await http2Attacker(port);
   socket.write(SETTINGS_ACK);
   const call = (stream: number) => {
@@ -120,7 +120,7 @@ test("an HTTP/2 call that was on its way when the server said that it ends is an
 });
 
 test("over HTTP/1.1 every answer during the delay ends its connection, so that clients go where others are ready", async () => {
-  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 500 } });
+  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 3_000 } });
   const kept = { connection: "keep-alive" };
   const keptPost = { ...post, headers: { ...post.headers, ...kept } };
   const alive = await ask1(port, keptPost);
@@ -132,7 +132,7 @@ test("over HTTP/1.1 every answer during the delay ends its connection, so that c
 
 test("over HTTP/1.1 quiet connections are closed during the delay, a few at a time, and those that are asked on are not", async () => {
   const { open, work } = gate();
-  const { port, server, calls } = await startWireServer({ config: { shutdownDelayMs: 2_000 }, work });
+  const { port, server, calls } = await startWireServer({ config: { shutdownDelayMs: 5_000 }, work });
   const quiet = await Promise.all(Array.from({ length: 6 }, () => rawConnection(port)));
   for (const { socket } of quiet) socket.write("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
   await until(() => quiet.every(({ received }) => received().includes("alive")), "the answers");

@@ -72,7 +72,7 @@ test("Watch of a service that is not here says so, and goes on", async () => {
 });
 
 test("a stop turns Check to NOT_SERVING while calls are still taken, tells the watchers, and ends their streams", async () => {
-  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 1_000 }, timeouts: { healthMs: 10 } });
+  const { port, server } = await startWireServer({ config: { shutdownDelayMs: 3_000 }, timeouts: { healthMs: 10 } });
   const client = grpcClient(port);
   const { seen, ended } = watch(client, "");
   await until(() => seen().length === 1, "the first status");

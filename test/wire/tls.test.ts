@@ -80,7 +80,7 @@ test("the stock gRPC client of Node is answered, and refused by a certificate fo
     AuthService.method.authorize,
     {},
     {
-      deadline: Date.now() + 2_000,
+      deadline: Date.now() + 20_000,
     },
   );
   expect(refused.error?.code).toBe(Code.Unavailable);

@@ -13,12 +13,13 @@ const MAX_WAITING = 500;
 const FOR_READS = 2;
 const IDLE_MS = 60_000;
 const NONE_FREE = "no connection became free in time";
+const NONE_MADE = "no connection was made in time";
 
 /** A bounded number of connections. */
 export type ClientPool = {
   /**
    * Runs `work` on a connection that nobody else uses meanwhile. One that is no good afterwards is given up. Whose
-   * patience is over before that leaves the queue.
+   * patience is over before that leaves the queue, or leaves the connection that is being made to the next.
    * @throws Refusal UNAVAILABLE if there is none to be had, and what `work` throws.
    */
   readonly read: <T>(work: (client: ClientBase) => Promise<T>, patience?: Patience) => Promise<T>;
@@ -49,16 +50,31 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
     generations.set(client, generation);
   });
 
-  async function acquire(): Promise<PoolClient> {
+  function connect(patience?: Patience): Promise<PoolClient> {
+    if (patience === undefined || pool.idleCount > 0) return pool.connect();
+    const { promise, resolve, reject } = Promise.withResolvers<PoolClient>();
+    let isGivenUp = false;
+    const stopWaiting = whenOver(patience, timeouts.connectMs, () => {
+      isGivenUp = true;
+      reject(new Error(NONE_MADE));
+    });
+    pool
+      .connect()
+      .then((client) => (isGivenUp ? client.release() : resolve(client)), reject)
+      .finally(stopWaiting);
+    return promise;
+  }
+
+  async function acquire(patience?: Patience): Promise<PoolClient> {
     for (;;) {
-      const client = await pool.connect();
+      const client = await connect(patience);
       if (generations.get(client) === generation) return client;
       client.release(true);
     }
   }
 
   async function occupy<T>(work: (client: ClientBase) => Promise<T>, patience?: Patience): Promise<T> {
-    const client = await acquire().catch((error: unknown) => {
+    const client = await acquire(patience).catch((error: unknown) => {
       throw error instanceof Refusal ? error : unavailable(toFault(error));
     });
     let isLost = false;
@@ -79,20 +95,14 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
   async function inTurn<T>(permits: OwnPermits, work: () => Promise<T>, patience?: Patience): Promise<T> {
     if (permits.isFree()) return permits.run(work);
     let isRunning = false;
-    let timer: NodeJS.Timeout | undefined;
-    const giveUp = () => leave(new Error(NONE_FREE));
-    const stopWaiting = () => {
-      clearTimeout(timer);
-      patience?.signal.removeEventListener("abort", giveUp);
-    };
+    let stopWaiting = () => {};
     const { result, leave } = permits.enter(() => {
       isRunning = true;
       // To give up is for the wait alone: what runs may commit, and whoever asked for it must learn that.
       stopWaiting();
       return work();
     });
-    timer = setTimeout(giveUp, timeLeft(patience, timeouts.connectMs));
-    patience?.signal.addEventListener("abort", giveUp, { once: true });
+    stopWaiting = whenOver(patience, timeouts.connectMs, () => leave(new Error(NONE_FREE)));
     try {
       return await result;
     } catch (error) {
@@ -108,6 +118,16 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
     read,
     write: (work, patience) => inTurn(forWrites, () => read(work, patience), patience),
     close: () => pool.end(),
+  };
+}
+
+/** Calls `giveUp` once when nobody waits any more, or after `longestMs`; returns a function that prevents it. */
+function whenOver(patience: Patience | undefined, longestMs: number, giveUp: () => void): () => void {
+  const timer = setTimeout(giveUp, timeLeft(patience, longestMs));
+  patience?.signal.addEventListener("abort", giveUp, { once: true });
+  return () => {
+    clearTimeout(timer);
+    patience?.signal.removeEventListener("abort", giveUp);
   };
 }
 

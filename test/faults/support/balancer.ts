@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from "node:net";
 /** How often each instance is asked, in milliseconds. */
 const ASK_MS = 100;
 /** An instance that says nothing for so long is not ready. */
-const ANSWER_MS = 1_000;
+const ANSWER_MS = 5_000;
 
 /** A balancer that listens. */
 export type Balancer = {

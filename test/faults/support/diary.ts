@@ -9,7 +9,7 @@ import { type Clients, clientsOf } from "../../support/clients.ts";
 import { passwordOf } from "../../support/people.ts";
 import type { Chance } from "./chance.ts";
 import { contradictionsOf, type Entry, type Session } from "./contradictions.ts";
-import { type Outcome, outcomeOf } from "./outcome.ts";
+import { type Outcome, outcomeOf, untilToldOver } from "./outcome.ts";
 
 /** A call of a person, when it was begun, and what became of it. */
 export type Told = { readonly name: string; readonly begunAt: number; readonly outcome: Outcome<unknown> };
@@ -20,7 +20,7 @@ export type DiaryOptions = {
   readonly chance: Chance;
   /** How many live at once. */
   readonly people: number;
-  /** How long each waits for an answer, in milliseconds. */
+  /** By when each has an answer, in milliseconds: the server is to see to it. */
   readonly deadlineMs: number;
 };
 
@@ -35,7 +35,7 @@ export function createDiary({ url, chance, people, deadlineMs }: DiaryOptions) {
   const entries: Entry[] = [];
   const told: Told[] = [];
   const faults: string[] = [];
-  const limits = { timeoutMs: deadlineMs };
+  const limits = () => untilToldOver(deadlineMs);
   let born = 0;
 
   async function ask<T>(name: string, call: (auth: Clients["auth"]) => Promise<T>): Promise<Outcome<T>> {
@@ -48,13 +48,13 @@ export function createDiary({ url, chance, people, deadlineMs }: DiaryOptions) {
   }
 
   const signUp = (username: string) =>
-    ask("Signup", (auth) => auth.signup({ username, password: passwordOf(username) }, limits));
+    ask("Signup", (auth) => auth.signup({ username, password: passwordOf(username) }, limits()));
   const logIn = (username: string) =>
-    ask("Login", (auth) => auth.login({ identifier: username, password: passwordOf(username) }, limits));
+    ask("Login", (auth) => auth.login({ identifier: username, password: passwordOf(username) }, limits()));
 
   async function refresh(session: Session, attemptId: Uint8Array): Promise<boolean> {
     const { refreshToken } = session;
-    const outcome = await ask("Refresh", (auth) => auth.refresh({ refreshToken, attemptId }, limits));
+    const outcome = await ask("Refresh", (auth) => auth.refresh({ refreshToken, attemptId }, limits()));
     if (outcome.kind === "done") {
       session.accessToken = outcome.value.accessToken;
       session.refreshToken = outcome.value.refreshToken;
@@ -66,7 +66,7 @@ export function createDiary({ url, chance, people, deadlineMs }: DiaryOptions) {
   async function logOut(session: Session): Promise<void> {
     session.state = "leaving";
     const { refreshToken } = session;
-    if ((await ask("Logout", (auth) => auth.logout({ refreshToken }, limits))).kind === "done") session.state = "out";
+    if ((await ask("Logout", (auth) => auth.logout({ refreshToken }, limits()))).kind === "done") session.state = "out";
   }
 
   /** A life, from the signup to an answer that is lost, or to its end. */

@@ -19,6 +19,9 @@ const CYCLES_OF_A_LIFE = 5;
 const FORMER_AT_A_TIME = 6;
 const DEAD_AT_A_TIME = 100;
 const READY_LOOK_MS = 5;
+/** Fewer acknowledged operations than this for each kill are no load: the last life goes on until there were more. */
+const LEAST_OPERATIONS = 2;
+const LOOK_MS = 20;
 
 /** What is to be killed, and how often. */
 type Orders = {
@@ -71,6 +74,12 @@ export async function killAgainAndAgain({ settings, apiKey, cycles, chance, insp
     }
   }
 
+  /** The moment of a kill. */
+  async function moment(cycle: number, isOver: () => boolean): Promise<void> {
+    await pause(chance.between(20, 250));
+    while (cycle === cycles - 1 && acknowledged <= LEAST_OPERATIONS * cycles && !isOver()) await pause(LOOK_MS);
+  }
+
   function replacePeople(): void {
     former.push(...people);
     people = Array.from({ length: CLIENTS * PEOPLE }, () => newPerson(`person-${born++}`));
@@ -91,16 +100,17 @@ export async function killAgainAndAgain({ settings, apiKey, cycles, chance, insp
   }
 
   let { server } = await startAndWait(settings);
+  let isOver = false;
   try {
     for (let cycle = 0; cycle < cycles; cycle += 1) {
       if (cycle % CYCLES_OF_A_LIFE === 0) replacePeople();
-      let isOver = false;
+      isOver = false;
       const { auth } = clientsOf(server.url);
       const { admin } = clientsOf(server.url, apiKey);
       const lives = Array.from({ length: CLIENTS }, (_, client) =>
         live(people.slice(client * PEOPLE, (client + 1) * PEOPLE), { auth, admin }, () => isOver),
       );
-      await Promise.race([Promise.all(lives), pause(chance.between(20, 250))]);
+      await Promise.race([Promise.all(lives), moment(cycle, () => isOver)]);
       isOver = true;
       await server.end("SIGKILL");
       await Promise.all(lives);
@@ -110,6 +120,7 @@ export async function killAgainAndAgain({ settings, apiKey, cycles, chance, insp
       await check({ auth: clientsOf(server.url).auth, admin: clientsOf(server.url, apiKey).admin });
     }
   } finally {
+    isOver = true;
     await server.end("SIGKILL");
   }
   return { readyMs, acknowledged, fates };

@@ -14,9 +14,6 @@ export const KILL_SETTINGS = {
 /** A start is to be over within this, in milliseconds. */
 const READY_WITHIN_MS = 2_000;
 
-/** Fewer acknowledged operations than this for each kill are no load. */
-const LEAST_OPERATIONS = 2;
-
 /** Makes a role that people are given, and the service that gives it; its API key. */
 export async function prepareToKill({ roleDefinitions, services }: Core): Promise<string> {
   await roleDefinitions.set("clerk", ["orders:read"], null);
@@ -35,7 +32,6 @@ export function reportStarts(engine: string, { acknowledged, fates, readyMs }: K
       `${fates["never happened"]} never did; ready after ${median} ms (median), ${mostly} ms (95th percentile), ` +
       `${sorted.at(-1)} ms (worst)\n`,
   );
-  expect(acknowledged).toBeGreaterThan(LEAST_OPERATIONS * sorted.length);
   if (scaled({ full: true, short: false }))
     expect(mostly, "milliseconds from the start of the process until it was ready").toBeLessThan(READY_WITHIN_MS);
 }

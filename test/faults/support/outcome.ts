@@ -1,6 +1,6 @@
 /** What became of a call: acknowledged, refused by a rule, or nobody knows. */
 import { setTimeout as pause } from "node:timers/promises";
-import { ConnectError } from "@connectrpc/connect";
+import { type CallOptions, ConnectError } from "@connectrpc/connect";
 import { type CaughtRefusal, takeApart } from "../../support/refusals.ts";
 
 /** An answer; a refusal by a rule, which is an answer as well; or none that says what happened. */
@@ -8,6 +8,15 @@ export type Outcome<T> =
   | { readonly kind: "done"; readonly value: T; readonly tookMs: number }
   | { readonly kind: "refused"; readonly refusal: CaughtRefusal; readonly tookMs: number }
   | { readonly kind: "unknown"; readonly refusal: CaughtRefusal; readonly tookMs: number };
+
+/** How much longer than its deadline a call is waited for, in milliseconds, before it is given up. */
+const MORE_MS = 30_000;
+
+/** Has the server alone hold the deadline of a call, in milliseconds: whether it does would not be seen by a client that does, too. */
+export function untilToldOver(deadlineMs: number): CallOptions {
+  const headers = { "connect-timeout-ms": String(deadlineMs), "grpc-timeout": `${deadlineMs}m` };
+  return { headers, signal: AbortSignal.timeout(deadlineMs + MORE_MS) };
+}
 
 /** Codes that do not say whether it happened. */
 const LOST: ReadonlySet<string> = new Set(["Unavailable", "DeadlineExceeded", "Canceled", "Aborted", "Unknown"]);

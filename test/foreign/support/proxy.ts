@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, createServer as createNetServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "../../support/app.ts";
+import { freePort } from "../../support/free-port.ts";
 import { ROOT } from "./workshop.ts";
 
 /** A proxy and its example. */
@@ -102,15 +103,6 @@ export async function startApplication() {
       await once(server, "close");
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createNetServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = portOf(server.address());
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 function portOf(address: AddressInfo | string | null): number {
