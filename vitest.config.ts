@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { POLLS } from "./test/support/polls.ts";
 
 export default defineConfig({
   test: {
@@ -9,8 +10,7 @@ export default defineConfig({
     globalSetup: ["test/support/run-folder.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // Patient, since other tests share the machine.
-    expect: { poll: { timeout: 15_000, interval: 20 } },
+    expect: { poll: POLLS },
     pool: "forks",
     maxWorkers: 2,
     // Hundreds of tests start the command; it is compiled once for all of them.

@@ -1,5 +1,6 @@
 /** The fault suite at its full length; `npm test` runs the same files in their short form. */
 import { defineConfig } from "vitest/config";
+import { POLLS } from "./test/support/polls.ts";
 
 // biome-ignore lint/style/noDefaultExport: Vitest reads the default export.
 export default defineConfig({
@@ -8,7 +9,7 @@ export default defineConfig({
     globalSetup: ["test/support/run-folder.ts"],
     testTimeout: 600_000,
     hookTimeout: 60_000,
-    expect: { poll: { timeout: 15_000, interval: 20 } },
+    expect: { poll: POLLS },
     pool: "forks",
     // Each file puts the machine under load of its own, and measures how long refusals and recoveries take.
     maxWorkers: 1,

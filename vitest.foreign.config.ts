@@ -1,6 +1,7 @@
 /** Clients that others wrote: those that this machine has are run, the others are named at the end. */
 import { defineConfig } from "vitest/config";
 import { surveyMachine } from "./test/foreign/support/clients.ts";
+import { POLLS } from "./test/support/polls.ts";
 
 const { files, missing } = await surveyMachine();
 const names = missing.map(({ name, why }) => `  ${name} (${why})\n`).join("");
@@ -17,7 +18,7 @@ export default defineConfig({
     ],
     testTimeout: 30_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 15_000, interval: 20 } },
+    expect: { poll: POLLS },
     pool: "forks",
     maxWorkers: 2,
   },

@@ -5,7 +5,7 @@ import { orderedUuids } from "./ordered-uuids.ts";
 export type Random = {
   /** `length` bytes from a cryptographic source. */
   readonly bytes: (length: number) => Uint8Array;
-  /** A UUIDv7 (RFC 9562) behind a prefix that says what it names: `usr_…`. Those of one prefix sort as they were made. */
+  /** A UUIDv7 (RFC 9562) behind a prefix that says what it names: `usr_…`. Those that one process makes sort as they were made. */
   readonly id: (prefix: string) => string;
 };
 

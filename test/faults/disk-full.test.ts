@@ -17,7 +17,7 @@ import { FAULT_TEST_MS, scaled } from "./support/scale.ts";
 
 const FILLS = scaled({ full: 40, short: 3 });
 const DEADLINE_MS = 10_000;
-const SLACK_MS = scaled({ full: 2_000, short: 10_000 });
+const SLACK_MS = scaled({ full: 1_000, short: 10_000 });
 const GROUP = 20;
 /** Room for what SQLite writes before it tidies up. */
 const MEGABYTES = 32;

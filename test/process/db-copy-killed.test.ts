@@ -1,5 +1,6 @@
 /** A copy whose process is killed: whatever the moment, the same command again finishes the work. */
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -36,11 +37,13 @@ const COPY = ["db", "copy", "--from", "", "--to", "postgres"];
 const command = () => COPY.map((word) => word || folder);
 const onSqlite = () => ({ ...settings, SALLYPORT_DATABASE_URL: "" });
 const usersThere = async () => Number((await place.ask("select count(*) as count from users"))[0]?.count);
+/** Who sleeps holds a lock of this number: others may sleep on the same server. */
+const MARK = randomInt(2 ** 31);
 /** Sleeps where the test wants it to be killed, and then fails, so that what was cut short is not done after all. */
 const SLOW = `create function slow() returns trigger language plpgsql as
-  $$ begin perform pg_sleep(30); raise 'too slow'; end $$;`;
+  $$ begin perform pg_advisory_xact_lock(${MARK}); perform pg_sleep(30); raise 'too slow'; end $$;`;
 /** Processes of the server that sleep there. */
-const SLEEPING = "from pg_stat_activity where wait_event = 'PgSleep'";
+const SLEEPING = `from pg_locks where locktype = 'advisory' and objid = ${MARK}`;
 const sleeping = () => place.ask(`select 1 ${SLEEPING}`);
 
 /** Begins the copy, and kills it as soon as the server sleeps over it. */

@@ -1,6 +1,6 @@
 /** The deadline of whoever asks, on its way through the store: what waits gives up by then, what commits does not. */
 import { sql } from "kysely";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Patience } from "../../src/lib/patience.ts";
 import type { Timeouts } from "../../src/store/postgres/client.ts";
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
@@ -32,7 +32,7 @@ const SOON_MS = 10_000;
 const LITTLE_MS = 1_000;
 
 /** Of three connections: so one writes at a time, and two are left to reads. */
-const openStore = (url = place.url) => openPostgresStore({ url, maxConnections: 3, timeouts: OWN });
+const openStore = (url = place.url, maxConnections = 3) => openPostgresStore({ url, maxConnections, timeouts: OWN });
 
 const add = (id: string, patience?: Patience) => store.write(({ db }) => insertUser(db, userRow(id)), patience);
 const ids = () =>
@@ -80,25 +80,36 @@ describe("Whoever has little time left is refused by then, and nothing of it is 
     expect(await ids()).toEqual(["ada"]);
   });
 
-  it("while a connection is being made, which is left to the next", async () => {
-    const proxy = await startDatabaseProxy(place.url);
-    const far = await openStore(proxy.url);
-    try {
-      proxy.slowDown(2 * LITTLE_MS);
-      const write = far.write(({ db }) => insertUser(db, userRow("bob")), waitingFor(LITTLE_MS));
-      const read = far.read((db) => db.selectFrom("users").selectAll().execute(), waitingFor(LITTLE_MS));
-      expect(await Promise.all([refused(write), refused(read)])).toEqual([SOON, SOON]);
-      proxy.stall();
+  it.each(["a write", "a read", "a read of a client that goes away"])(
+    "while a connection is being made (%s), which is kept for the next",
+    async (what) => {
+      const proxy = await startDatabaseProxy(place.url);
+      const far = await openStore(proxy.url, 1);
+      onTestFinished(async () => {
+        await far.close();
+        await proxy.close();
+      });
+      let begun = 0;
+      const work = async () => {
+        begun += 1;
+      };
       const leaving = new AbortController();
-      const cut = refused(far.read(async () => {}, { ...endless, signal: leaving.signal }));
+      // A connection takes several answers.
+      proxy.slowDown(LITTLE_MS);
+      const asked = {
+        "a write": () => far.write(work, waitingFor(LITTLE_MS)),
+        "a read": () => far.read(work, waitingFor(LITTLE_MS)),
+      }[what];
+      const cut = refused(asked?.() ?? far.read(work, { ...endless, signal: leaving.signal }));
       leaving.abort();
       expect(await cut).toEqual(SOON);
-    } finally {
-      await proxy.close();
-      await far.close();
-    }
-    expect(await ids()).toEqual(["ada"]);
-  });
+      proxy.slowDown(0);
+      const next = async () => (await far.read((db) => sql`select pg_backend_pid() as pid`.execute(db))).rows[0];
+      // There is one connection at most: had it not been given back, this would wait for ever.
+      expect(await next()).toEqual(await next());
+      expect(begun).toBe(0);
+    },
+  );
 
   it("while another holds the row", async () => {
     const other = await openStore();

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
+import { POLLS } from "./polls.ts";
 
 /** Expects what is looked at again and again to be so at last; patient, since other tests share the machine. */
-export function eventually<T>(look: () => T, timeout = 15_000) {
-  return expect.poll(look, { timeout, interval: 20 });
+export function eventually<T>(look: () => T, timeout: number = POLLS.timeout) {
+  return expect.poll(look, { ...POLLS, timeout });
 }

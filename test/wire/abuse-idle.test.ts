@@ -46,7 +46,7 @@ test(`${CONNECTIONS} idle connections${LESS} keep nobody from being served, nor 
       sockets.push(...(await Promise.all(batch)));
     }
   });
-  const staying = await atBest(() => whileServing(server, () => pause(700)));
+  const staying = await atBest(ORDINARY, () => whileServing(server, () => pause(700)));
   expect(sockets).toHaveLength(CONNECTIONS);
   expect(opening.slowedBy).toBeLessThan(ordinaryIfQuiet());
   expect(staying.slowedBy).toBeLessThan(ORDINARY);

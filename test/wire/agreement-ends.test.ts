@@ -79,13 +79,13 @@ describe.each(FORMS)("$name", (form) => {
   });
 });
 
-/** Turns of the event loop, which is the servers' too, in which nothing more arrives of what was sent. */
-const QUIET_TURNS = 5;
+/** Looks, each in another turn of the event loop, which is the servers' too, by which nothing more has arrived. */
+const QUIET_LOOKS = 5;
 
 /** Waits for what was sent, or for what is left of it, and expects that both still answer. */
 async function expectAlive(): Promise<void> {
   const happened = () => [sides().lean, sides().library].flatMap(({ calls, lines }) => [calls.length, lines.length]);
-  for (let [known, quiet] = ["", 0]; quiet < QUIET_TURNS; ) {
+  for (let [known, quiet] = ["", 0]; quiet < QUIET_LOOKS; ) {
     await pause(10);
     const now = happened().join();
     quiet = now === known ? quiet + 1 : 0;

@@ -19,7 +19,7 @@ const NONE_MADE = "no connection was made in time";
 export type ClientPool = {
   /**
    * Runs `work` on a connection that nobody else uses meanwhile. One that is no good afterwards is given up. Whose
-   * patience is over before that leaves the queue, or leaves the connection that is being made to the next.
+   * patience is over before that is told so, and leaves the queue; a connection that is being made then is kept for others.
    * @throws Refusal UNAVAILABLE if there is none to be had, and what `work` throws.
    */
   readonly read: <T>(work: (client: ClientBase) => Promise<T>, patience?: Patience) => Promise<T>;
@@ -27,6 +27,13 @@ export type ClientPool = {
   readonly write: <T>(work: (client: ClientBase) => Promise<T>, patience?: Patience) => Promise<T>;
   /** Closes every connection; after what is under way. */
   readonly close: () => Promise<void>;
+};
+
+/** Whoever wants a connection. */
+type Caller = {
+  readonly patience: Patience | undefined;
+  /** Tells them that there will be none in time. */
+  readonly abandon: (refusal: Refusal) => void;
 };
 
 /** A {@link ClientPool} of up to `max` connections; none is made yet. */
@@ -50,36 +57,29 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
     generations.set(client, generation);
   });
 
-  function connect(patience?: Patience): Promise<PoolClient> {
-    if (patience === undefined || pool.idleCount > 0) return pool.connect();
-    const { promise, resolve, reject } = Promise.withResolvers<PoolClient>();
-    let isGivenUp = false;
-    const stopWaiting = whenOver(patience, timeouts.connectMs, () => {
-      isGivenUp = true;
-      reject(new Error(NONE_MADE));
-    });
-    pool
-      .connect()
-      .then((client) => (isGivenUp ? client.release() : resolve(client)), reject)
-      .finally(stopWaiting);
-    return promise;
+  async function connect({ patience, abandon }: Caller): Promise<PoolClient> {
+    // Those who came before, in the same turn, take one of the idle each.
+    const isIdle = pool.idleCount > pool.waitingCount;
+    if (patience === undefined || isIdle) return pool.connect();
+    const stopWaiting = whenOver(patience, timeouts.connectMs, () => abandon(unavailable(new Error(NONE_MADE))));
+    return pool.connect().finally(stopWaiting);
   }
 
-  async function acquire(patience?: Patience): Promise<PoolClient> {
+  async function acquire(caller: Caller): Promise<PoolClient> {
     for (;;) {
-      const client = await connect(patience);
+      const client = await connect(caller);
       if (generations.get(client) === generation) return client;
       client.release(true);
     }
   }
 
-  async function occupy<T>(work: (client: ClientBase) => Promise<T>, patience?: Patience): Promise<T> {
-    const client = await acquire(patience).catch((error: unknown) => {
+  async function occupy<T>(work: (client: ClientBase) => Promise<T>, caller: Caller): Promise<T> {
+    const client = await acquire(caller).catch((error: unknown) => {
       throw error instanceof Refusal ? error : unavailable(toFault(error));
     });
     let isLost = false;
     try {
-      if (isOver(patience)) throw new Refusal("DEADLINE_EXCEEDED");
+      if (isOver(caller.patience)) throw new Refusal("DEADLINE_EXCEEDED");
       return await work(client);
     } catch (error) {
       isLost = isLoss(error);
@@ -112,23 +112,37 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
     }
   }
 
-  const read: ClientPool["read"] = (work, patience) => inTurn(forAll, () => occupy(work, patience), patience);
+  const asOne = <T>(work: (client: ClientBase) => Promise<T>, caller: Caller) =>
+    inTurn(forAll, () => occupy(work, caller), caller.patience);
 
   return {
-    read,
-    write: (work, patience) => inTurn(forWrites, () => read(work, patience), patience),
+    read: (work, patience) => unlessAbandoned((abandon) => asOne(work, { patience, abandon })),
+    write: (work, patience) =>
+      unlessAbandoned((abandon) => inTurn(forWrites, () => asOne(work, { patience, abandon }), patience)),
     close: () => pool.end(),
   };
 }
 
+/** What `work` yields, unless it abandons its caller before: then that rejects, and the work goes on with its permits. */
+function unlessAbandoned<T>(work: (abandon: Caller["abandon"]) => Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  work(reject).then(resolve, reject);
+  return promise;
+}
+
 /** Calls `giveUp` once when nobody waits any more, or after `longestMs`; returns a function that prevents it. */
 function whenOver(patience: Patience | undefined, longestMs: number, giveUp: () => void): () => void {
-  const timer = setTimeout(giveUp, timeLeft(patience, longestMs));
-  patience?.signal.addEventListener("abort", giveUp, { once: true });
-  return () => {
-    clearTimeout(timer);
-    patience?.signal.removeEventListener("abort", giveUp);
+  const end = () => {
+    prevent();
+    giveUp();
   };
+  const prevent = () => {
+    clearTimeout(timer);
+    patience?.signal.removeEventListener("abort", end);
+  };
+  const timer = setTimeout(end, isOver(patience) ? 0 : timeLeft(patience, longestMs));
+  patience?.signal.addEventListener("abort", end);
+  return prevent;
 }
 
 /** Gives the connection back, or up: also if its transaction is not over, since then nothing is known of it. */

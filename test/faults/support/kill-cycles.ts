@@ -19,9 +19,10 @@ const CYCLES_OF_A_LIFE = 5;
 const FORMER_AT_A_TIME = 6;
 const DEAD_AT_A_TIME = 100;
 const READY_LOOK_MS = 5;
-/** Fewer acknowledged operations than this for each kill are no load: the last life goes on until there were more. */
-const LEAST_OPERATIONS = 2;
+/** Fewer acknowledged operations than this for each kill are no load: a life goes on until there were more, if any come. */
+export const LEAST_OPERATIONS = 2;
 const LOOK_MS = 20;
+const MOST_LOOKS = 500;
 
 /** What is to be killed, and how often. */
 type Orders = {
@@ -77,7 +78,8 @@ export async function killAgainAndAgain({ settings, apiKey, cycles, chance, insp
   /** The moment of a kill. */
   async function moment(cycle: number, isOver: () => boolean): Promise<void> {
     await pause(chance.between(20, 250));
-    while (cycle === cycles - 1 && acknowledged <= LEAST_OPERATIONS * cycles && !isOver()) await pause(LOOK_MS);
+    const isLoad = () => acknowledged > LEAST_OPERATIONS * (cycle + 1);
+    for (let looks = 0; looks < MOST_LOOKS && !isLoad() && !isOver(); looks += 1) await pause(LOOK_MS);
   }
 
   function replacePeople(): void {

@@ -1,7 +1,7 @@
 /** What the tests of kills have in common. */
 import { expect } from "vitest";
 import type { Core } from "../../../src/core.ts";
-import type { KillReport } from "./kill-cycles.ts";
+import { type KillReport, LEAST_OPERATIONS } from "./kill-cycles.ts";
 import { scaled } from "./scale.ts";
 
 /** Nothing expires or is forgiven by time while a test runs, and nobody waits for a hash. */
@@ -32,6 +32,7 @@ export function reportStarts(engine: string, { acknowledged, fates, readyMs }: K
       `${fates["never happened"]} never did; ready after ${median} ms (median), ${mostly} ms (95th percentile), ` +
       `${sorted.at(-1)} ms (worst)\n`,
   );
+  expect(acknowledged).toBeGreaterThan(LEAST_OPERATIONS * sorted.length);
   if (scaled({ full: true, short: false }))
     expect(mostly, "milliseconds from the start of the process until it was ready").toBeLessThan(READY_WITHIN_MS);
 }
