@@ -13,6 +13,7 @@ import { temporaryFolder } from "./app.ts";
 import { workOn } from "./folder.ts";
 import { scrape } from "./metrics.ts";
 import { startServerProcess } from "./server-process.ts";
+import { childrenOf } from "./worker-processes.ts";
 
 /** A server that is about to be abused. */
 export type AbusedServer = {
@@ -111,10 +112,17 @@ export function ordinaryIfQuiet(): number {
   return load < availableParallelism() && isOnlyTester() ? ORDINARY : BUSY;
 }
 
-/** Whether no other process runs tests beside this one (proc_pid_task_children(5)): of that the load tells a minute late. */
+/** Whether no other process runs tests beside this one, by the same command: of that the load tells a minute late. */
 function isOnlyTester(): boolean {
-  const siblings = `/proc/${process.ppid}/task/${process.ppid}/children`;
-  return !existsSync(siblings) || readFileSync(siblings, "utf8").trim().split(" ").length === 1;
+  if (process.platform !== "linux") return true;
+  const own = commandOf(process.pid);
+  return childrenOf(process.ppid).filter((pid) => commandOf(pid) === own).length === 1;
+}
+
+/** Empty if the process has ended. */
+function commandOf(pid: number): string {
+  const file = `/proc/${pid}/cmdline`;
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
 /**
