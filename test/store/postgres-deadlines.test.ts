@@ -80,36 +80,36 @@ describe("Whoever has little time left is refused by then, and nothing of it is 
     expect(await ids()).toEqual(["ada"]);
   });
 
-  it.each(["a write", "a read", "a read of a client that goes away"])(
-    "while a connection is being made (%s), which is kept for the next",
-    async (what) => {
-      const proxy = await startDatabaseProxy(place.url);
-      const far = await openStore(proxy.url, 1);
-      onTestFinished(async () => {
-        await far.close();
-        await proxy.close();
-      });
-      let begun = 0;
-      const work = async () => {
-        begun += 1;
-      };
-      const leaving = new AbortController();
-      // A connection takes several answers.
-      proxy.slowDown(LITTLE_MS);
-      const asked = {
-        "a write": () => far.write(work, waitingFor(LITTLE_MS)),
-        "a read": () => far.read(work, waitingFor(LITTLE_MS)),
-      }[what];
-      const cut = refused(asked?.() ?? far.read(work, { ...endless, signal: leaving.signal }));
-      leaving.abort();
-      expect(await cut).toEqual(SOON);
-      proxy.slowDown(0);
-      const next = async () => (await far.read((db) => sql`select pg_backend_pid() as pid`.execute(db))).rows[0];
-      // There is one connection at most: had it not been given back, this would wait for ever.
-      expect(await next()).toEqual(await next());
-      expect(begun).toBe(0);
-    },
-  );
+  const leaving = new AbortController();
+  leaving.abort();
+  /** Told so much before the deadline that it is not over when the connection comes. */
+  const early: Patience = { ...endless, timeoutMs: () => LITTLE_MS };
+  it.each<[string, "read" | "write", () => Patience]>([
+    ["a write", "write", () => waitingFor(LITTLE_MS)],
+    ["a read", "read", () => waitingFor(LITTLE_MS)],
+    ["a write that could still be begun when it is there", "write", () => early],
+    ["a read that could still be begun when it is there", "read", () => early],
+    ["a read whose client has gone away", "read", () => ({ ...endless, signal: leaving.signal })],
+  ])("while a connection is being made (%s), which is kept for the next", async (_what, way, patience) => {
+    const proxy = await startDatabaseProxy(place.url);
+    const far = await openStore(proxy.url, 1);
+    onTestFinished(async () => {
+      await far.close();
+      await proxy.close();
+    });
+    let begun = 0;
+    const work = async () => {
+      begun += 1;
+    };
+    // A connection takes several answers.
+    proxy.slowDown(LITTLE_MS);
+    expect(await refused(far[way](work, patience()))).toEqual(SOON);
+    proxy.slowDown(0);
+    const next = async () => (await far.read((db) => sql`select pg_backend_pid() as pid`.execute(db))).rows[0];
+    // There is one connection at most: had it not been given back, this would wait for ever.
+    expect(await next()).toEqual(await next());
+    expect(begun).toBe(0);
+  });
 
   it("while another holds the row", async () => {
     const other = await openStore();

@@ -32,8 +32,9 @@ export type ClientPool = {
 /** Whoever wants a connection. */
 type Caller = {
   readonly patience: Patience | undefined;
-  /** Tells them that there will be none in time. */
+  /** Tells them that there will be none in time: nothing may be begun for them after that. */
   readonly abandon: (refusal: Refusal) => void;
+  readonly isAbandoned: () => boolean;
 };
 
 /** A {@link ClientPool} of up to `max` connections; none is made yet. */
@@ -68,7 +69,7 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
   async function acquire(caller: Caller): Promise<PoolClient> {
     for (;;) {
       const client = await connect(caller);
-      if (generations.get(client) === generation) return client;
+      if (generations.get(client) === generation || caller.isAbandoned()) return client;
       client.release(true);
     }
   }
@@ -79,7 +80,7 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
     });
     let isLost = false;
     try {
-      if (isOver(caller.patience)) throw new Refusal("DEADLINE_EXCEEDED");
+      if (caller.isAbandoned() || isOver(caller.patience)) throw new Refusal("DEADLINE_EXCEEDED");
       return await work(client);
     } catch (error) {
       isLost = isLoss(error);
@@ -116,17 +117,22 @@ export function createClientPool(address: Address, max: number, timeouts: Timeou
     inTurn(forAll, () => occupy(work, caller), caller.patience);
 
   return {
-    read: (work, patience) => unlessAbandoned((abandon) => asOne(work, { patience, abandon })),
+    read: (work, patience) => unlessAbandoned(patience, (caller) => asOne(work, caller)),
     write: (work, patience) =>
-      unlessAbandoned((abandon) => inTurn(forWrites, () => asOne(work, { patience, abandon }), patience)),
+      unlessAbandoned(patience, (caller) => inTurn(forWrites, () => asOne(work, caller), patience)),
     close: () => pool.end(),
   };
 }
 
 /** What `work` yields, unless it abandons its caller before: then that rejects, and the work goes on with its permits. */
-function unlessAbandoned<T>(work: (abandon: Caller["abandon"]) => Promise<T>): Promise<T> {
+function unlessAbandoned<T>(patience: Patience | undefined, work: (caller: Caller) => Promise<T>): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  work(reject).then(resolve, reject);
+  let isAbandoned = false;
+  const abandon = (refusal: Refusal) => {
+    isAbandoned = true;
+    reject(refusal);
+  };
+  work({ patience, abandon, isAbandoned: () => isAbandoned }).then(resolve, reject);
   return promise;
 }
 
