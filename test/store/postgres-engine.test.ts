@@ -51,10 +51,7 @@ describe("A connection to PostgreSQL", () => {
     const store = await open();
     let running = 0;
     let most = 0;
-    let allAreIn = () => {};
-    const full = new Promise<void>((resolve) => {
-      allAreIn = resolve;
-    });
+    const { promise: full, resolve: allAreIn } = Promise.withResolvers<void>();
     const ask = () =>
       store.read(async (db) => {
         running += 1;
@@ -103,10 +100,7 @@ describe("A connection to PostgreSQL", () => {
 
   it("is left to reads when there are more writes than it takes to occupy all", async () => {
     const store = await open();
-    let letGo = () => {};
-    const gate = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
+    const { promise: gate, resolve: letGo } = Promise.withResolvers<void>();
     const writes = Array.from({ length: 6 }, () => store.write(() => gate));
     expect(await store.read(pidOf)).toBeGreaterThan(0);
     letGo();
@@ -246,10 +240,7 @@ describe("A write on PostgreSQL is tried again, and kept once,", () => {
     const store = await open({ maxConnections: 4 });
     await Promise.all([add(store, "ada"), add(store, "bob")]);
     let tries = 0;
-    let bothHoldOne = () => {};
-    const met = new Promise<void>((resolve) => {
-      bothHoldOne = resolve;
-    });
+    const { promise: met, resolve: bothHoldOne } = Promise.withResolvers<void>();
     let holding = 0;
     const both = (first: string, second: string) =>
       store.write(async (tx) => {
