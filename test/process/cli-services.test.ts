@@ -101,7 +101,8 @@ describe("services list", () => {
 
   it("tells the last use once the server has written it: every minute, and when it ends", async () => {
     const settings = { SALLYPORT_DATA_DIR: here.folder, SALLYPORT_AUTHORIZE_CALLERS: "services" };
-    const [{ apiKey }, second] = await Promise.all([create("used"), startServerProcess(settings)]);
+    const { apiKey } = await create("used");
+    const second = await startServerProcess(settings);
     const before = Date.now();
     await clientsOf(second.url, apiKey).auth.authorize({ accessToken: "made.up.token" });
     await second.end("SIGTERM");
