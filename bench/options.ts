@@ -23,6 +23,8 @@ export type Options = {
   /** Whether writes on PostgreSQL are compared with their bare statements. */
   readonly findsPostgresWrites: boolean;
   readonly warmUp: WarmUp;
+  /** How those are warmed who are started anew for each round; `null` if nobody is. */
+  readonly renewedWarmUp: WarmUp | null;
   /** The rounds, once everybody is ready; that took so many milliseconds. */
   readonly schedule: (elapsedMs: number) => Schedule;
 };
@@ -76,6 +78,9 @@ export function readOptions(args: readonly string[]): Options {
     findsInstances: finds(INSTANCES),
     findsPostgresWrites: finds(POSTGRES_WRITES),
     warmUp: { window: { ...window, warmMs: 0, measureMs: 300 }, calls: 6000, patienceMs: isQuick ? 1000 : 4000 },
+    renewedWarmUp: isQuick
+      ? null
+      : { window: { ...window, warmMs: 0, measureMs: 500 }, calls: 150_000, patienceMs: 4000 },
     schedule: (elapsedMs) => (isQuick ? asMuchAsFits(window, contestants, elapsedMs) : { rounds: 7, window }),
   };
 }

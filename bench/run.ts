@@ -19,7 +19,7 @@ import { findingTable, resultTable } from "./table.ts";
 import { createWorld } from "./world/world.ts";
 
 const options = optionsOrEnd();
-const { contestants, warmUp } = options;
+const { contestants, warmUp, renewedWarmUp } = options;
 if (contestants.some(({ needsPeers }) => needsPeers)) installPeers();
 const beganAt = performance.now();
 const { load, cores } = machine();
@@ -31,11 +31,12 @@ try {
   const entered = await enterAll(world, contestants, warmUp);
   const schedule = options.schedule(performance.now() - beganAt);
   if (contestants.length > 0) tell(`measuring, ${schedule.rounds} rounds of ${contestants.length}`);
-  const results = await runRounds(entered, schedule);
+  const renewal = renewedWarmUp && { world, warmUp: renewedWarmUp };
+  const results = await runRounds(entered, schedule, renewal);
   const loaded = findLoadedMemory(world);
   if (contestants.length > 0) say(resultTable(results));
   const parts = [{ schedule, results }];
-  const measured = findRatios(results, entered, schedule);
+  const measured = findRatios(results, entered, schedule, renewal);
   if (!options.isPartial) measured.push(...(await findStarts(world)), loaded);
   if (!options.isPartial && !options.isQuick) {
     tell("checks by verifiers; logouts and how fast they reach them");

@@ -1,5 +1,5 @@
 /** The figures that compare two contestants. */
-import { type Entered, type Result, runRounds, type Schedule } from "../rounds.ts";
+import { type Entered, type Renewal, type Result, runRounds, type Schedule } from "../rounds.ts";
 import { ratioOf } from "../statistics.ts";
 import type { Finding } from "./finding.ts";
 
@@ -20,12 +20,17 @@ const RATIOS: readonly Ratio[] = [
 ];
 
 /** The ratios between contestants that were measured. */
-export function findRatios(results: readonly Result[], entered: readonly Entered[], schedule: Schedule): Finding[] {
+export function findRatios(
+  results: readonly Result[],
+  entered: readonly Entered[],
+  schedule: Schedule,
+  renewal: Renewal | null,
+): Finding[] {
   return RATIOS.flatMap(({ what, of, over, reach, aim }): Finding[] => {
     const value = ratioBetween(results, of, over);
     if (value === null) return [];
     const both = entered.filter(({ contestant: { name } }) => name === of || name === over);
-    const again = async () => ratioBetween(await runRounds(both, schedule), of, over) ?? Number.NaN;
+    const again = async () => ratioBetween(await runRounds(both, schedule, renewal), of, over) ?? Number.NaN;
     return [{ what, value, unit: "ratio", reach, aim, better: "more", again }];
   });
 }

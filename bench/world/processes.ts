@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 export type Served = {
   readonly pid: number;
   readonly port: number;
+  /** Where its log goes; `null` if that is nowhere. */
+  readonly logFile: string | null;
   /** What else it told. */
   readonly facts: Readonly<Record<string, string>>;
   readonly stop: () => Promise<void>;
@@ -38,7 +40,7 @@ export async function startContestant(file: string, args: readonly string[]): Pr
   });
   ended.catch(() => {});
   const [told] = await Promise.race([once(child, "message"), ended]);
-  return { pid: pidOf(child), port: Number(told.port), facts: told.facts, stop: () => end(child) };
+  return { pid: pidOf(child), port: Number(told.port), logFile: null, facts: told.facts, stop: () => end(child) };
 }
 
 /** Ours, to be started. */
@@ -72,7 +74,7 @@ export async function startSallyport(
     });
     child.once("exit", () => reject(new Error(`sallyport ended before it listened; see ${logFile}`)));
   });
-  return { pid: pidOf(child), port, facts: {}, stop: () => end(child) };
+  return { pid: pidOf(child), port, logFile, facts: {}, stop: () => end(child) };
 }
 
 function kept(child: ChildProcess): ChildProcess {

@@ -27,8 +27,10 @@ export type World = {
   readonly sallyport: Served;
   /** The file with our answer to a granted `Authorize`. */
   readonly recording: (manner: Manner) => Promise<string>;
-  /** Starts a contestant of its own process, which ends with the world. */
+  /** Starts a contestant of its own process, which ends with the world, or when the same is started anew. */
   readonly start: (file: string, args: readonly string[]) => Promise<Served>;
+  /** Starts ours on the same folder, by a process that has done nothing yet; it ends as those of `start` do. */
+  readonly startOurs: () => Promise<Served>;
   /** Starts a contestant that works by itself, which ends with the world. */
   readonly startLoop: (file: string, args: readonly string[]) => Promise<Loop>;
   /** Ends every process. The workshop goes when this one ends. */
@@ -50,7 +52,16 @@ export async function createWorld(contents: Contents): Promise<World> {
     endings.push(sallyport.stop);
     const driver = startDriver();
     endings.push(driver.stop);
+    const running = new Map<string, Served>();
+    endings.push(async () => void (await Promise.all([...running.values()].map(({ stop }) => stop()))));
     const recordings = new Map<Manner, Promise<string>>();
+
+    async function anew(name: string, startIt: () => Promise<Served>): Promise<Served> {
+      await running.get(name)?.stop();
+      const served = await startIt();
+      running.set(name, served);
+      return served;
+    }
 
     async function record(manner: Manner): Promise<string> {
       const file = join(workshop, `${manner}.json`);
@@ -71,11 +82,8 @@ export async function createWorld(contents: Contents): Promise<World> {
         recordings.set(manner, known);
         return known;
       },
-      async start(file, args) {
-        const served = await startContestant(file, args);
-        endings.push(served.stop);
-        return served;
-      },
+      start: (file, args) => anew([file, ...args].join(" "), () => startContestant(file, args)),
+      startOurs: () => anew("ours", () => startSallyport(installation)),
       async startLoop(file, args) {
         const loop = await startLoop(file, args);
         endings.push(loop.stop);
