@@ -11,6 +11,11 @@ setFlagsFromString("--no-allocation-site-pretenuring");
 // still. If they come more often, each is shorter (docs/decisions/0027).
 setFlagsFromString("--heap-growing-percent=200");
 
+// A call goes through many small functions, more than V8 puts into one as it compiles them; with more room a check takes
+// some 3 % less of the processor (docs/decisions/0029).
+setFlagsFromString("--max-inlined-bytecode-size=2000");
+setFlagsFromString("--max-inlined-bytecode-size-cumulative=4000");
+
 // Loading the program would make the young generation grow to 50 MB, and a process that is idle gives nothing of that
 // back. It may grow when there are calls, for which a small one costs a fifth of their speed.
 const LOADING_MS = 3000;

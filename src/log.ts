@@ -8,6 +8,7 @@
  */
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
 import pretty from "pino-pretty";
+import { holdLines } from "./lib/held-lines.ts";
 
 /** Says things to the operator. */
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error"> & {
@@ -41,7 +42,7 @@ export function createLog({ level, worker = null, destination, isTerminal }: Log
   };
   const isPretty = isTerminal ?? (destination === undefined && process.stderr.isTTY);
   const most = worker === null ? HELD_BYTES : ATOMIC_BYTES;
-  const end = heldBack(destination ?? pino.destination({ dest: 2, sync: true }), destination === undefined ? most : 0);
+  const end = holdLines(destination ?? pino.destination({ dest: 2, sync: true }), destination === undefined ? most : 0);
   const form = isPretty ? forPeople : forPrograms;
   const logger = pino(options, form({ write: end.write }));
   const other = form({ write: end.hold });
@@ -59,25 +60,47 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 
 /**
  * Writes the lines that pino would write, at a fraction of the cost. A line of plain
- * texts and numbers, as nearly all of them are, needs no further care.
+ * texts and numbers, as nearly all of them are, needs no further care; and most of what
+ * is in a line was in the one before, at the same place.
  */
 function saidOften({ plain, other }: Ways, worker: number | null) {
   const isoTime = createIsoTime();
   const who = worker === null ? "" : `,"worker":${worker}`;
+  const last: Member[] = [];
   return function say(fields: Fields): void {
     let line = `{"level":"info","time":"${isoTime()}"${who}`;
     let isPlain = true;
+    let place = 0;
     for (const name in fields) {
       const value = fields[name];
-      if (value === null || Number.isSafeInteger(value)) line += `,"${name}":${value}`;
-      else if (typeof value === "string" && PLAIN.test(value)) line += `,"${name}":"${value}"`;
-      else {
-        line += `,"${name}":${JSON.stringify(value)}`;
-        isPlain &&= typeof value === "number";
+      let member = last[place];
+      if (member === undefined || member.value !== value || member.name !== name) {
+        member = memberOf(name, value);
+        last[place] = member;
       }
+      line += member.text;
+      isPlain &&= member.isPlain;
+      place += 1;
     }
     (isPlain ? plain : other).write(`${line}}\n`);
   };
+}
+
+/** A member of a line, as it was written last. */
+type Member = {
+  readonly name: string;
+  readonly value: Fields[string] | undefined;
+  readonly text: string;
+  readonly isPlain: boolean;
+};
+
+function memberOf(name: string, value: Fields[string] | undefined): Member {
+  if (value === null || Number.isSafeInteger(value)) return { name, value, text: `,"${name}":${value}`, isPlain: true };
+  if (typeof value === "string" && PLAIN.test(value))
+    return { name, value, text: `,"${name}":"${value}"`, isPlain: true };
+  const text = `,"${name}":${JSON.stringify(value)}`;
+  // A list is written anew each time: somebody may have changed it.
+  return { name, value: typeof value === "object" ? undefined : value, text, isPlain: typeof value === "number" };
 }
 
 /** The time in ISO 8601; many calls end within the same millisecond. */
@@ -94,57 +117,10 @@ function createIsoTime(): () => string {
   };
 }
 
-/** Lines are held for so long at most, in milliseconds, */
-const HELD_MS = 20;
-/** and so many bytes of them; */
+/** So many bytes of lines are held at most; */
 const HELD_BYTES = 32_768;
 /** so many where several processes write to one pipe: what is longer could be mixed with what others write (PIPE_BUF). */
 const ATOMIC_BYTES = 4_096;
-
-/** Where lines are written at once, and where they may be held for a moment; in the order in which they came. */
-type HeldBack = {
-  readonly write: (line: string) => void;
-  readonly hold: (line: string) => void;
-  readonly flush: () => void;
-};
-
-/**
- * Writes the lines of many calls together: a write for each would cost more than
- * the rest of a call. What is held when the process exits is written then. `most`: so
- * many bytes at once; 0: each line by itself.
- */
-function heldBack(destination: DestinationStream, most: number): HeldBack {
-  let held = "";
-  let bytes = 0;
-  let timer: NodeJS.Timeout | null = null;
-  function flush(): void {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    const lines = held;
-    held = "";
-    bytes = 0;
-    if (lines !== "") destination.write(lines);
-  }
-  function write(line: string): void {
-    flush();
-    destination.write(line);
-  }
-  if (most === 0) return { write, hold: write, flush };
-  let isWatched = false;
-  return {
-    write,
-    flush,
-    hold(line) {
-      if (!isWatched) process.on("exit", flush);
-      isWatched = true;
-      const length = Buffer.byteLength(line);
-      if (bytes + length > most) flush();
-      held += line;
-      bytes += length;
-      timer ??= setTimeout(flush, HELD_MS).unref();
-    },
-  };
-}
 
 /** Characters that are not seen but have effects: controls, marks of direction and format, separators of lines. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;

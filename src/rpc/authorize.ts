@@ -10,7 +10,7 @@ import { Refusal } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Patience, timeLeft } from "../lib/patience.ts";
 import type { WaitForRevision } from "../revocations/wait-for-revision.ts";
-import { toAuthorizeResponse } from "./decision-message.ts";
+import { createToAuthorizeResponse } from "./decision-message.ts";
 import { fromRevision } from "./messages.ts";
 
 /** Answers one question, at once unless it has to wait for a revision. @throws Refusal REVISION_UNKNOWN, REVISION_NOT_REACHED, TOO_STALE. */
@@ -31,6 +31,7 @@ type AuthorizeDeps = {
 /** An {@link Authorize}. */
 export function createAuthorize(deps: AuthorizeDeps): Authorize {
   const { checker, knowledge, waitForRevision, standardAudience, clock } = deps;
+  const toAuthorizeResponse = createToAuthorizeResponse();
 
   return function authorize(request, patience) {
     const { minRevision } = request;

@@ -44,20 +44,29 @@ export function stepOf(interceptor: Interceptor): Step | null {
   return steps.get(interceptor) ?? null;
 }
 
-/** What a step makes of the answer or the failure that the rest of the chain comes to. */
-type Ending = {
-  readonly answered: (response: StepResponse) => StepResponse;
+/** What a step makes of the answer or the failure that the rest of the chain comes to. `C`: what it keeps of the call for that. */
+type Completion<C> = {
+  readonly answered: (response: StepResponse, kept: C) => StepResponse;
   /** Throws, whatever else it does. */
-  readonly failed: (error: unknown) => never;
+  readonly failed: (error: unknown, kept: C) => never;
 };
 
-/** Goes on with the chain and ends it, now or when it is answered. */
-export function proceedTo(next: Proceed, request: StepRequest, { answered, failed }: Ending): ReturnType<Proceed> {
+/** Goes on with the chain and ends it, now or when it is answered. The same `completion` serves all calls: none makes its own. */
+export function proceedTo<C>(
+  next: Proceed,
+  request: StepRequest,
+  completion: Completion<C>,
+  kept: C,
+): ReturnType<Proceed> {
   let response: ReturnType<Proceed>;
   try {
     response = next(request);
   } catch (error) {
-    return failed(error);
+    return completion.failed(error, kept);
   }
-  return response instanceof Promise ? response.then(answered, failed) : answered(response);
+  if (!(response instanceof Promise)) return completion.answered(response, kept);
+  return response.then(
+    (answered) => completion.answered(answered, kept),
+    (error) => completion.failed(error, kept),
+  );
 }

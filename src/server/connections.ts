@@ -13,6 +13,8 @@ export type Connection = {
   readonly certificate: ClientCertificate | null;
   /** True once it is to end with what is being answered on it. */
   isEnding: boolean;
+  /** How many requests have come, and how many are over, together. */
+  events: number;
   /** Requests whose answers are not out yet. */
   readonly open: LinkedList<OpenRequest>;
 };
@@ -47,7 +49,7 @@ export type Connections = {
   readonly busy: () => boolean;
   /**
    * Breaks off the answers that only waited for their clients when this was called last, and still do. A
-   * session is not idle while its client sends PINGs, so nothing else would ever let go of them.
+   * session is not idle while its client asks for more, so nothing else would ever let go of them.
    */
   readonly cutUntaken: () => void;
   /** Lets every connection end with what is being answered on it. */
@@ -68,7 +70,13 @@ export function createConnections(): Connections {
 
   return {
     add(socket, certificate = null) {
-      const connection: Connection = { peer: peerOf(socket), certificate, isEnding: false, open: createLinkedList() };
+      const connection: Connection = {
+        peer: peerOf(socket),
+        certificate,
+        isEnding: false,
+        events: 0,
+        open: createLinkedList(),
+      };
       sockets.set(socket, connection);
       socket.once("close", () => {
         sockets.delete(socket);

@@ -16,7 +16,7 @@ import type { createRpcAdapter } from "./rpc-adapter.ts";
 import type { UnaryAdapter } from "./unary/unary-adapter.ts";
 import type { UnaryRoute } from "./unary/unary-call.ts";
 import { fromHttp1 } from "./unary/unary-http1.ts";
-import { fromHttp2 } from "./unary/unary-http2.ts";
+import { Http2Inbound } from "./unary/unary-http2.ts";
 import {
   answer,
   answerJson,
@@ -133,17 +133,17 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const route = headers[":method"] === "POST" ? unary.route(headers[":path"] ?? "", headers, true) : null;
     if (route === null) return false;
     // Whatever goes wrong on a stream ends it; nobody else is concerned.
-    stream.on("error", () => {});
+    stream.on("error", nothing);
     const exchange = deps.beginExchange({
       connection: connections.ofSession(stream.session),
       rawHeaders,
       response: stream,
       cut: () => stream.close(constants.NGHTTP2_CANCEL),
-      beLast: () => {},
+      beLast: nothing,
     });
     const common = commonHeaders(exchange, headers);
     beginCall(exchange, route);
-    unary.run(fromHttp2(route, exchange, { stream, headers, common, lingerMs }));
+    unary.run(new Http2Inbound(route, exchange, { stream, headers, common, lingerMs }));
     return true;
   }
 
@@ -179,6 +179,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   return { request: dispatch, unaryStream };
 }
+
+function nothing(): void {}
 
 function beginCall(exchange: Exchange, { rpc, encoding }: UnaryRoute): void {
   exchange.isRpc = true;

@@ -1,12 +1,14 @@
 /** One request and what became of it. */
 import { authorizationHeaders } from "../access/bearer.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Place } from "../lib/linked-list.ts";
 import type { Random } from "../lib/random.ts";
 import type { Call } from "../rpc/call.ts";
 import { certifiedService } from "./client-certificate.ts";
-import type { Connection } from "./connections.ts";
+import type { Connection, OpenRequest } from "./connections.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import type { Protocol } from "./protocol.ts";
+import { createRequestIds } from "./request-ids.ts";
 import type { RequestMeter } from "./request-log.ts";
 
 /** What was answered, as far as it tells the status of an RPC. */
@@ -67,51 +69,87 @@ type ExchangesDeps = {
 
 /** Returns a function that opens the account of a request, which closes with its answer or its connection. */
 export function createExchanges({ clock, random, isStopping, openRequests, meter, logRequest }: ExchangesDeps) {
-  return function beginExchange({ connection, rawHeaders, response, cut, beLast }: Arrival): Exchange {
-    let counts = true;
-    function leave(): void {
-      if (counts) openRequests.leave();
-      counts = false;
-    }
-    const exchange: Exchange = {
-      call: {
-        id: random.id("req"),
-        peer: connection?.peer ?? "",
-        authorization: authorizationHeaders(rawHeaders),
-        certificateService: certifiedService(connection?.certificate ?? null, clock.now()),
-        outcome: { code: null, reason: null, subject: null, cause: null },
-        outlast: leave,
-      },
-      startedAt: clock.now(),
-      meteredAt: meter?.start() ?? 0,
-      isRpc: false,
-      name: null,
-      protocol: null,
-      answered: null,
-      over: false,
-      onOver: () => {},
+  const requestId = createRequestIds(random);
+
+  return function beginExchange(arrival: Arrival): Exchange {
+    const { connection, rawHeaders, response } = arrival;
+    const now = clock.now();
+    const call: Call = {
+      id: requestId(now),
+      peer: connection?.peer ?? "",
+      authorization: authorizationHeaders(rawHeaders),
+      certificateService: certifiedService(connection?.certificate ?? null, now),
+      outcome: { code: null, reason: null, subject: null, cause: null },
+      outlast: () => exchange.leave(),
     };
-    const open = {
-      // Whatever was answered in a way that nobody noted, such as a fault, is answered too.
-      isPending: () => exchange.answered === null && !response.writableEnded,
-      end() {
-        if (exchange.over) return;
-        exchange.over = true;
-        leave();
-        if (place) connection?.open.remove(place);
-        exchange.onOver();
-        logRequest(exchange);
-      },
-      cut,
-      beLast,
-    };
-    // Not every Node tells the answers that are queued behind another when their connection breaks.
-    const place = connection?.open.add(open);
+    const exchange = new OpenExchange(call, now, meter?.start() ?? 0, { arrival, openRequests, logRequest });
     openRequests.enter();
-    response.on("close", open.end);
-    if (isStopping() || connection?.isEnding) beLast();
+    response.on("close", () => exchange.end());
+    if (isStopping() || connection?.isEnding) arrival.beLast();
     return exchange;
   };
+}
+
+/** Where an exchange comes from, and who keeps account of it. */
+type Account = Pick<ExchangesDeps, "openRequests" | "logRequest"> & { readonly arrival: Arrival };
+
+const NOTHING = () => {};
+
+/** A class, since most of what may happen to a request happens to few: functions of each one's own would be made for nothing. */
+class OpenExchange implements Exchange, OpenRequest {
+  readonly call: Call;
+  readonly startedAt: number;
+  readonly meteredAt: number;
+  isRpc = false;
+  name: string | null = null;
+  protocol: Protocol | null = null;
+  answered: Answered | null = null;
+  over = false;
+  onOver = NOTHING;
+  readonly #account: Account;
+  /** Not every Node tells the answers that are queued behind another when their connection breaks. */
+  readonly #place: Place<OpenRequest> | undefined;
+  #counts = true;
+
+  constructor(call: Call, startedAt: number, meteredAt: number, account: Account) {
+    this.call = call;
+    this.startedAt = startedAt;
+    this.meteredAt = meteredAt;
+    this.#account = account;
+    const { connection } = account.arrival;
+    this.#place = connection?.open.add(this);
+    if (connection) connection.events += 1;
+  }
+
+  /** Whatever was answered in a way that nobody noted, such as a fault, is answered too. */
+  isPending(): boolean {
+    return this.answered === null && !this.#account.arrival.response.writableEnded;
+  }
+
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.leave();
+    const { connection } = this.#account.arrival;
+    if (this.#place) connection?.open.remove(this.#place);
+    if (connection) connection.events += 1;
+    this.onOver();
+    this.#account.logRequest(this);
+  }
+
+  cut(): void {
+    this.#account.arrival.cut();
+  }
+
+  beLast(): void {
+    this.#account.arrival.beLast();
+  }
+
+  /** Counts no more among the open requests. */
+  leave(): void {
+    if (this.#counts) this.#account.openRequests.leave();
+    this.#counts = false;
+  }
 }
 
 /** An answer that was given in one piece. */

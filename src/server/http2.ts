@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import { BOUNDS, READMISSION, type Timeouts } from "./bounds.ts";
 import type { Connections } from "./connections.ts";
 import type { Dispatch } from "./dispatch.ts";
+import { endWhenIdle } from "./idle-sessions.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { createReadmission } from "./readmission.ts";
 import { keepStreamsInTable } from "./stream-table.ts";
@@ -90,24 +91,26 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
 
   server.on("session", (session) => {
     const socket = accepting;
+    // All that sessions may take is bound to their sockets.
+    if (socket === null) {
+      session.destroy();
+      return;
+    }
     keepStreamsInTable(session);
     sessions.set(session, null);
     session.once("localSettings", () => sessions.set(session, socket));
     session.once("close", () => sessions.delete(session));
-    if (socket) connections.bind(session, socket);
+    connections.bind(session, socket);
     // It has come too late to be told with the others.
     if (connections.ofSession(session)?.isEnding) session.close();
-    const address = socket?.remoteAddress ?? "";
+    const address = socket.remoteAddress ?? "";
     session.once("error", (error) => {
       if (isMisuse(error)) readmission.cutOff(address);
     });
-    session.setTimeout(timeouts.idleMs);
-    session.on("timeout", () => {
-      // A call may take its time, a stream be silent: dead peers are found by TCP's own probes. But a client
-      // that does not take answers has no claim on what they hold.
-      if (connections.isBusy(session)) session.setTimeout(timeouts.idleMs);
-      else session.destroy();
-    });
+    // A call may take its time, a stream be silent: dead peers are found by TCP's own probes. But a client that does not
+    // take answers has no claim on what they hold.
+    const events = () => connections.ofSession(session)?.events ?? 0;
+    endWhenIdle({ session, socket, events, isBusy: () => connections.isBusy(session) }, timeouts.idleMs);
   });
   // What a client does to its own session is no fault of ours, and the session is gone.
   server.on("sessionError", () => {});
@@ -117,10 +120,9 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
       refuse(stream);
       return;
     }
-    if (!dispatch.unaryStream(stream, headers, rawHeaders)) {
-      boundRequest(stream, timeouts.requestMs);
-      requests.emit("stream", stream, headers, flags, rawHeaders);
-    }
+    if (dispatch.unaryStream(stream, headers, rawHeaders)) return;
+    boundRequest(stream, timeouts.requestMs);
+    requests.emit("stream", stream, headers, flags, rawHeaders);
     // An empty body ends by itself while its request waits for its turn, and nobody listens yet.
     if (stream.readableEnded) stream.emit("end");
   }

@@ -34,6 +34,16 @@ export function isCutOff(source: BodySource): boolean {
   return "stream" in source ? source.stream.aborted : source.aborted;
 }
 
+/**
+ * Whether all of a body is here, read or not. Node tells it of a stream only later, and in private: where that does not look
+ * as we know it, this is told later, too.
+ */
+export function hasArrived(source: BodySource): boolean {
+  if (source.readableEnded) return true;
+  const state = "_readableState" in source ? source._readableState : null;
+  return typeof state === "object" && state !== null && "ended" in state && state.ended === true;
+}
+
 /** However it broke: what Node says of it is about the connection. */
 function failGone(): never {
   throw gone();

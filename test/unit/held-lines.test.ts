@@ -1,6 +1,7 @@
 /** Lines that come with calls are written together; what somebody else writes to the same place comes where it belongs. */
 import fs from "node:fs";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { holdLines } from "../../src/lib/held-lines.ts";
 import { createLog } from "../../src/log.ts";
 
 const STANDARD_ERROR = 2;
@@ -35,4 +36,27 @@ it("A line that is not held comes after those that are", () => {
   log.frequent({ event: "held" });
   log.warn({ event: "at_once" });
   expect(writes).toEqual([["held"], ["at_once"]]);
+});
+
+it("Lines are written before they are more than may be held, in their order, and none is cut, whatever is in it", () => {
+  const writes: string[] = [];
+  const lines = holdLines({ write: (text) => void writes.push(text) }, 100);
+  const said = ["a".repeat(60), "é".repeat(30), "x".repeat(99), "€".repeat(40), "y", "z".repeat(101), "w"].map(
+    (text) => `${text}\n`,
+  );
+  for (const line of said) lines.hold(line);
+  lines.flush();
+  expect(writes.join("")).toBe(said.join(""));
+  expect(writes.every((text) => text.endsWith("\n"))).toBe(true);
+  // What is longer than that by itself, is written by itself.
+  const tooLong = writes.filter((text) => Buffer.byteLength(text) > 100);
+  expect(tooLong).toEqual([said[3], said[5]]);
+});
+
+it("Lines are held for a moment only", async () => {
+  const writes: string[] = [];
+  holdLines({ write: (text) => void writes.push(text) }, 100).hold("one\n");
+  expect(writes).toEqual([]);
+  await vi.waitUntil(() => writes.length > 0, { timeout: 10_000 });
+  expect(writes).toEqual(["one\n"]);
 });

@@ -3,6 +3,8 @@ import { connect as http2Connect } from "node:http2";
 import { connect, createServer as createNetServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { BOUNDS } from "../../src/server/bounds.ts";
+import { http2Attacker } from "../support/http2-attacker.ts";
+import { FRAME, frame } from "../support/http2-frames.ts";
 import { ask1, ask2, rawConnection, session2, VERSIONS } from "../support/wire-raw.ts";
 import { startWireServer, until } from "../support/wire-server.ts";
 
@@ -30,6 +32,15 @@ test("a connection on which nothing more is asked is closed, in either version",
   const closed = new Promise((resolve) => two.once("close", resolve));
   expect((await ask2(port, { path: "/healthz" }, two)).status).toBe(200);
   await closed;
+});
+
+test("a session on which its client only sends PINGs is idle, and closed", async () => {
+  const { port } = await startWireServer({ timeouts: { idleMs: 80 } });
+  const { socket, closed, frames } = await http2Attacker(port);
+  const ping = setInterval(() => socket.write(frame(FRAME.PING, { payload: Buffer.alloc(8) })), 5);
+  onTestFinished(() => clearInterval(ping));
+  await closed;
+  expect(frames().some(({ type }) => type === FRAME.PING)).toBe(true);
 });
 
 test("a session with a request under way is not idle", async () => {

@@ -4,6 +4,8 @@ export type BackwardWriter = {
   readonly begin: () => void;
   /** Bytes written so far. */
   readonly length: () => number;
+  /** A copy of what was written since there were so many bytes. */
+  readonly since: (length: number) => Uint8Array;
   /** A copy of what was written, behind so many bytes that are left free. */
   readonly written: (room: number) => Buffer;
   /** An unsigned integer below 2^53. */
@@ -97,6 +99,7 @@ export function createBackwardWriter(): BackwardWriter {
       at = buffer.length;
     },
     length: () => buffer.length - at,
+    since: (length) => Uint8Array.prototype.slice.call(buffer, at, buffer.length - length),
     written(room) {
       const copy = Buffer.allocUnsafe(room + buffer.length - at);
       buffer.copy(copy, room, at);

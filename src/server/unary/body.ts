@@ -1,5 +1,5 @@
 import { LIMITS } from "../../config.ts";
-import { type BodySource, isCutOff } from "../request-body.ts";
+import { type BodySource, hasArrived, isCutOff } from "../request-body.ts";
 import { FRAME_PREFIX_BYTES } from "./envelope.ts";
 
 /** What was read of the body of a request. */
@@ -28,6 +28,18 @@ export function isOneFrame(held: Buffer, length: number): boolean {
   if (length < FRAME_PREFIX_BYTES) return true;
   const announced = held.readUInt32BE(1);
   return held[0] === 0 && announced <= LIMITS.requestBytes && length <= FRAME_PREFIX_BYTES + announced;
+}
+
+/**
+ * A body of which all is there already, as most are by the time that Node tells of their stream; it is taken from the
+ * stream then. `null` for any other.
+ */
+export function arrivedBody(source: BodySource): Buffer | null {
+  if (!hasArrived(source) || isCutOff(source)) return null;
+  const bytes: Buffer | null = source.read();
+  // Node closes a stream of HTTP/2 by itself that nobody has begun to read or has stopped.
+  source.pause();
+  return bytes ?? NOTHING;
 }
 
 /**

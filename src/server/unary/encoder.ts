@@ -9,6 +9,7 @@
  */
 import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { type MaybeUnchanging, writtenOf } from "../../rpc/unchanging.ts";
 import { createBackwardWriter } from "./backward-writer.ts";
 
 /** Puts a value in front of what is written. */
@@ -16,7 +17,7 @@ type Put = (value: unknown) => void;
 /** Puts a field of a message there, if the message has it. */
 type PutField = (message: Fields) => void;
 /** A message, by the names of its fields. */
-type Fields = { readonly [name: string]: unknown };
+type Fields = MaybeUnchanging & { readonly [name: string]: unknown };
 
 /** Wire types (Protocol Buffers encoding, "Message Structure"). */
 const VARINT = 0;
@@ -139,10 +140,22 @@ function tagOf({ number }: DescField, wireType: number): number {
 function nested(tag: number, put: Put): Put {
   return (value) => {
     const end = writer.length();
-    put(value);
+    putMessage(put, fieldsOf(value));
     writer.varint(writer.length() - end);
     writer.varint(tag);
   };
+}
+
+/** Puts a message there, or what was put there for it before if it never changes. */
+function putMessage(put: Put, message: Fields): void {
+  const written = writtenOf(message);
+  if (written === undefined) put(message);
+  else if (written.binary !== null) writer.bytes(written.binary);
+  else {
+    const end = writer.length();
+    put(message);
+    written.binary = writer.since(end);
+  }
 }
 
 function text(tag: number): Put {

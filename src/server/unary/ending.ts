@@ -1,30 +1,24 @@
 /** When a call has to end, and who is told. */
+export class Ending {
+  #reason: Error | null = null;
+  #controller: AbortController | null = null;
 
-/** The end of one call. */
-export type Ending = {
   /** Ends the call, for this reason; the first one counts. */
-  readonly end: (reason: Error) => void;
-  readonly isOver: () => boolean;
-  /** The signal that tells of it. Made when somebody asks for it: most calls are answered before anybody does. */
-  readonly toSignal: () => AbortSignal;
-};
+  end(reason: Error): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
+  }
 
-/** An {@link Ending} that has not come. */
-export function createEnding(): Ending {
-  let reason: Error | null = null;
-  let controller: AbortController | null = null;
-  return {
-    end(because) {
-      reason ??= because;
-      controller?.abort(reason);
-    },
-    isOver: () => reason !== null,
-    toSignal() {
-      if (controller === null) {
-        controller = new AbortController();
-        if (reason !== null) controller.abort(reason);
-      }
-      return controller.signal;
-    },
-  };
+  isOver(): boolean {
+    return this.#reason !== null;
+  }
+
+  /** The signal that tells of it. Made when somebody asks for it: most calls are answered before anybody does. */
+  toSignal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#reason !== null) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
 }

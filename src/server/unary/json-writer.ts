@@ -6,6 +6,7 @@
  */
 import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { type MaybeUnchanging, writtenOf } from "../../rpc/unchanging.ts";
 
 /** The text of a message, or `null` if it is for the library to write. */
 export type WriteJson = (message: Message) => string | null;
@@ -14,7 +15,7 @@ export type WriteJson = (message: Message) => string | null;
 type Write = (value: unknown) => string | null;
 /** The member of a field, `"name":value`; empty if the message does not have the field. */
 type WriteField = (message: Fields) => string | null;
-type Fields = { readonly [name: string]: unknown };
+type Fields = MaybeUnchanging & { readonly [name: string]: unknown };
 /** What is known of messages that contain themselves. */
 type Plans = Map<DescMessage, { write: Write }>;
 
@@ -32,8 +33,8 @@ export function createJsonWriter(desc: DescMessage): WriteJson | null {
 }
 
 function planOf(desc: DescMessage, plans: Plans): Write | null {
-  if (desc.typeName === "google.protobuf.Timestamp") return timestamp;
-  if (desc.typeName === "google.protobuf.Duration") return duration;
+  if (desc.typeName === "google.protobuf.Timestamp") return once(timestamp);
+  if (desc.typeName === "google.protobuf.Duration") return once(duration);
   // The others have forms of their own.
   if (desc.typeName.startsWith("google.protobuf.")) return null;
   const known = plans.get(desc);
@@ -45,7 +46,7 @@ function planOf(desc: DescMessage, plans: Plans): Write | null {
     .map((field) => fieldPlan(field, plans));
   const fields = planned.filter((write) => write !== null);
   if (fields.length < planned.length) return null;
-  plan.write = (value) => {
+  plan.write = once((value) => {
     if (!isFields(value)) return null;
     let text = "";
     for (const write of fields) {
@@ -54,8 +55,18 @@ function planOf(desc: DescMessage, plans: Plans): Write | null {
       if (member !== "") text += text === "" ? member : `,${member}`;
     }
     return `{${text}}`;
-  };
+  });
   return plan.write;
+}
+
+/** Writes a message that never changes the first time only. */
+function once(write: Write): Write {
+  return (value) => {
+    const written = isFields(value) ? writtenOf(value) : undefined;
+    if (written === undefined) return write(value);
+    written.json ??= write(value);
+    return written.json;
+  };
 }
 
 function fieldPlan(field: DescField, plans: Plans): WriteField | null {

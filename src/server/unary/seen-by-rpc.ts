@@ -1,28 +1,29 @@
 /**
  * What interceptors and implementations see of a unary call, in the library's terms.
  * Most of them look at little of it, so headers, URL and metadata are made when
- * somebody does. Classes, unlike all else here: a getter on a prototype costs nothing
+ * somebody does. Classes, unlike nearly all else: a getter on a prototype costs nothing
  * until it is asked, a getter of each object's own costs more than the call.
  */
 import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import type { ContextValues, HandlerContext, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
 import type { Protocol } from "../protocol.ts";
+import type { Ending } from "./ending.ts";
 
 /** One call of a unary RPC. */
 export type UnaryCall = {
   readonly message: Message;
   readonly protocol: Protocol;
-  /** Makes the request's URL; called only if somebody looks, as is the next one. */
-  readonly toUrl: () => string;
-  /** Makes the request's headers. */
-  readonly toHeaders: () => Headers;
-  /** Makes the signal that tells of the end. */
-  readonly toSignal: () => AbortSignal;
-  /** Whether that has aborted, or would have. */
-  readonly isOver: () => boolean;
-  /** What is left of the deadline, in milliseconds. */
-  readonly timeoutMs: () => number;
+  readonly origin: Origin;
+  readonly ending: Pick<Ending, "isOver" | "toSignal">;
+  /** The deadline, by `performance.now`. */
+  readonly endsAt: number;
   readonly values: ContextValues;
+};
+
+/** What a call came with besides its message; made only if somebody looks. */
+export type Origin = {
+  readonly toUrl: () => string;
+  readonly toHeaders: () => Headers;
 };
 
 /** Metadata of an answer; `null` where nobody has touched any. */
@@ -50,20 +51,20 @@ export class SeenRequest implements UnaryRequest {
   }
 
   get url(): string {
-    return this.#call.toUrl();
+    return this.#call.origin.toUrl();
   }
 
   get signal(): AbortSignal {
-    return this.#call.toSignal();
+    return this.#call.ending.toSignal();
   }
 
   /** Whether the signal has aborted; told without making one. */
   get isOver(): boolean {
-    return this.#call.isOver();
+    return this.#call.ending.isOver();
   }
 
   get header(): Headers {
-    this.#header ??= this.#call.toHeaders();
+    this.#header ??= this.#call.origin.toHeaders();
     return this.#header;
   }
 }
@@ -109,7 +110,9 @@ export class SeenContext implements HandlerContext {
   }
 
   get timeoutMs(): () => number {
-    return this.#call.timeoutMs;
+    const { endsAt } = this.#call;
+    // Whole milliseconds, as timers want them.
+    return () => Math.ceil(endsAt - performance.now());
   }
 
   get requestHeader(): Headers {

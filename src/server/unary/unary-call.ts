@@ -12,14 +12,14 @@ import { type Answered, answeredWith, type Exchange } from "../exchange.ts";
 import { type BodySource, readBody } from "../request-body.ts";
 import type { WholeAnswer } from "../wire.ts";
 import { failed, succeeded } from "./answers.ts";
-import { type Body, collectBody, isBareMessage, isOneFrame } from "./body.ts";
+import { arrivedBody, type Body, collectBody, isBareMessage, isOneFrame } from "./body.ts";
 import type { Codec } from "./codec.ts";
-import type { Deadlines } from "./deadlines.ts";
+import type { Deadlines, Due } from "./deadlines.ts";
 import type { Encoding } from "./encodings.ts";
-import { createEnding } from "./ending.ts";
+import { Ending } from "./ending.ts";
 import { openFrame } from "./envelope.ts";
 import { answerByLibrary } from "./library-answer.ts";
-import type { Metadata } from "./seen-by-rpc.ts";
+import type { Metadata, Origin } from "./seen-by-rpc.ts";
 import type { UnaryMethod } from "./unary-method.ts";
 
 /** How a request is to be run. */
@@ -34,14 +34,10 @@ export type UnaryRoute = {
 };
 
 /** A request on its way to its RPC. */
-export type UnaryInbound = {
+export type UnaryInbound = Origin & {
   readonly route: UnaryRoute;
   readonly exchange: Exchange;
   readonly httpVersion: string;
-  /** Makes the request's URL. */
-  readonly toUrl: () => string;
-  /** Makes the request's headers. */
-  readonly toHeaders: () => Headers;
   readonly source: BodySource;
   /** Sends the answer. Called once, unless the client goes away. */
   readonly send: (answer: WholeAnswer) => void;
@@ -51,116 +47,155 @@ export type UnaryInbound = {
 
 /** Runs the call that a request is, and sends its answer. */
 export function runUnary(inbound: UnaryInbound, deadlines: Deadlines): void {
-  const { route, exchange, source } = inbound;
-  const { deadlineMs, encoding } = route;
-  const endsAt = performance.now() + deadlineMs;
-  const ending = createEnding();
-  /** The body is read, or is not waited for any longer. */
-  let isAnswering = false;
-  // A call without any time is over before it begins.
-  if (deadlineMs <= 0) ending.end(tooLate());
-
-  const due = {
-    endsAt,
-    expire() {
-      ending.end(tooLate());
-      // The client has given up, and will not take what is left of the answer.
-      if (exchange.answered !== null) inbound.breakOff();
-      else if (!isAnswering) leaveToLibrary(failingBody(ending.toSignal()));
-    },
-  };
-  const place = deadlines.add(due);
-  exchange.onOver = () => {
+  const run = new UnaryRun(inbound);
+  const place = deadlines.add(run);
+  inbound.exchange.onOver = () => {
     deadlines.remove(place);
-    if (exchange.answered === null) ending.end(new ConnectError("the client went away", Code.Canceled));
+    run.over();
   };
-  collectBody(source, encoding.protocol === "connect" ? isBareMessage : isOneFrame, (body) => {
-    if (isAnswering) return;
-    const message = body.isWhole ? readMessage(route, body.bytes) : null;
-    if (message === null) leaveToLibrary(restored(body));
-    else answerMessage(message);
-  });
+  run.read();
+}
+
+/** A class, since most of what may happen to a call happens to few: functions of each one's own would be made for nothing. */
+class UnaryRun implements Due {
+  readonly endsAt: number;
+  readonly #inbound: UnaryInbound;
+  readonly #ending = new Ending();
+  /** The body is read, or is not waited for any longer. */
+  #isAnswering = false;
+
+  constructor(inbound: UnaryInbound) {
+    const { deadlineMs } = inbound.route;
+    this.#inbound = inbound;
+    this.endsAt = performance.now() + deadlineMs;
+    // A call without any time is over before it begins.
+    if (deadlineMs <= 0) this.#ending.end(tooLate());
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    this.#ending.end(tooLate());
+    // The client has given up, and will not take what is left of the answer.
+    if (this.#inbound.exchange.answered !== null) this.#inbound.breakOff();
+    else if (!this.#isAnswering) this.#leaveToLibrary(failingBody(this.#ending.toSignal()));
+  }
+
+  /** Nothing more can be written. */
+  over(): void {
+    if (this.#inbound.exchange.answered === null) {
+      this.#ending.end(new ConnectError("the client went away", Code.Canceled));
+    }
+  }
+
+  read(): void {
+    const { source, route } = this.#inbound;
+    const arrived = arrivedBody(source);
+    if (arrived !== null) this.#take({ bytes: arrived, isWhole: true });
+    else {
+      const isCommon = route.encoding.protocol === "connect" ? isBareMessage : isOneFrame;
+      collectBody(source, isCommon, (body) => this.#take(body));
+    }
+  }
+
+  #take(body: Body): void {
+    if (this.#isAnswering) return;
+    const message = body.isWhole ? readMessage(this.#inbound.route, body.bytes) : null;
+    if (message === null) this.#leaveToLibrary(this.#restored(body));
+    else this.#answerMessage(message);
+  }
 
   /** The body as it came and comes. */
-  async function* restored({ bytes, isWhole }: Body): AsyncGenerator<Uint8Array> {
+  async *#restored({ bytes, isWhole }: Body): AsyncGenerator<Uint8Array> {
     if (bytes.length > 0) yield bytes;
-    if (!isWhole) yield* readBody(source, ending.toSignal());
+    if (!isWhole) yield* readBody(this.#inbound.source, this.#ending.toSignal());
   }
 
-  function answerMessage(message: Message): void {
-    isAnswering = true;
+  #answerMessage(message: Message): void {
+    this.#isAnswering = true;
+    const { exchange, route } = this.#inbound;
     const metadata: Metadata = { header: null, trailer: null };
-    const { toUrl, toHeaders } = inbound;
-    const { toSignal, isOver } = ending;
-    const values = createContextValues().set(callKey, exchange.call);
-    // Whole milliseconds, as timers want them.
-    const timeoutMs = () => Math.ceil(endsAt - performance.now());
-    const call = { message, protocol: encoding.protocol, toUrl, toHeaders, toSignal, isOver, timeoutMs, values };
-    const succeed = (response: Message) => deliver(answerOf(response, metadata));
-    const fail = (error: unknown) => deliver(refusalOf(error, metadata));
     let response: Message | Promise<Message>;
     try {
-      response = route.rpc.run(call, metadata);
+      response = route.rpc.run(
+        {
+          message,
+          protocol: route.encoding.protocol,
+          origin: this.#inbound,
+          ending: this.#ending,
+          endsAt: this.endsAt,
+          values: createContextValues().set(callKey, exchange.call),
+        },
+        metadata,
+      );
     } catch (error) {
-      fail(error);
+      this.#deliver(this.#refusalOf(error, metadata));
       return;
     }
-    if (response instanceof Promise) response.then(succeed, fail);
-    else succeed(response);
+    if (!(response instanceof Promise)) this.#deliver(this.#answerOf(response, metadata));
+    else {
+      response.then(
+        (message) => this.#deliver(this.#answerOf(message, metadata)),
+        (error) => this.#deliver(this.#refusalOf(error, metadata)),
+      );
+    }
   }
 
-  function leaveToLibrary(body: AsyncIterable<Uint8Array>): void {
-    isAnswering = true;
+  #leaveToLibrary(body: AsyncIterable<Uint8Array>): void {
+    this.#isAnswering = true;
+    const { exchange, route, httpVersion } = this.#inbound;
     const request = {
-      httpVersion: inbound.httpVersion,
+      httpVersion,
       method: "POST",
-      url: inbound.toUrl(),
-      header: inbound.toHeaders(),
+      url: this.#inbound.toUrl(),
+      header: this.#inbound.toHeaders(),
       body,
-      signal: ending.toSignal(),
+      signal: this.#ending.toSignal(),
       contextValues: createContextValues().set(callKey, exchange.call),
     };
-    answerByLibrary({ handler: route.handler, protocol: encoding.protocol, request }).then(
-      ({ answer, answered }) => deliver(answer, answered),
-      (fault) => deliver(faultOf(fault)),
+    answerByLibrary({ handler: route.handler, protocol: route.encoding.protocol, request }).then(
+      ({ answer, answered }) => this.#deliver(answer, answered),
+      (fault) => this.#deliver(this.#faultOf(fault)),
     );
   }
 
-  function answerOf(response: Message, metadata: Metadata): WholeAnswer {
+  #answerOf(response: Message, metadata: Metadata): WholeAnswer {
+    const { codec, encoding } = this.#inbound.route;
     try {
-      return succeeded(encoding, route.codec.serialize(response, encoding.room), metadata);
+      return succeeded(encoding, codec.serialize(response, encoding.room), metadata);
     } catch (error) {
-      return refusalOf(error, metadata);
+      return this.#refusalOf(error, metadata);
     }
   }
 
-  function refusalOf(error: unknown, metadata: Metadata): WholeAnswer {
+  #refusalOf(error: unknown, metadata: Metadata): WholeAnswer {
     try {
-      return failed(encoding, toStatus(error), metadata);
+      return failed(this.#inbound.route.encoding, toStatus(error), metadata);
     } catch (fault) {
-      return faultOf(fault);
+      return this.#faultOf(fault);
     }
   }
 
-  function faultOf(fault: unknown): WholeAnswer {
-    noteFault(fault);
-    return failed(encoding, new ConnectError("internal error", Code.Internal), NO_METADATA);
+  #faultOf(fault: unknown): WholeAnswer {
+    this.#noteFault(fault);
+    return failed(this.#inbound.route.encoding, new ConnectError("internal error", Code.Internal), NO_METADATA);
   }
 
-  function noteFault(fault: unknown): void {
-    exchange.call.outcome.code = "INTERNAL";
-    exchange.call.outcome.cause ??= fault;
+  #noteFault(fault: unknown): void {
+    const { outcome } = this.#inbound.exchange.call;
+    outcome.code = "INTERNAL";
+    outcome.cause ??= fault;
   }
 
   /** Nobody waits for what is thrown here, so nothing may be. */
-  function deliver(answer: WholeAnswer, answered: Answered = answeredWith(answer.status)): void {
+  #deliver(answer: WholeAnswer, answered: Answered = answeredWith(answer.status)): void {
+    const { exchange } = this.#inbound;
     if (exchange.over) return;
     exchange.answered = answered;
     try {
-      inbound.send(answer);
+      this.#inbound.send(answer);
     } catch (fault) {
-      noteFault(fault);
-      inbound.breakOff();
+      this.#noteFault(fault);
+      this.#inbound.breakOff();
     }
   }
 }

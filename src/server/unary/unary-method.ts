@@ -116,10 +116,14 @@ function wholeAnswer(response: UnaryResponse, { metadata }: Behind): SeenRespons
 function whole(request: UnaryRequest): UnaryRequest {
   if (request instanceof SeenRequest) return request;
   const { call } = behindOf(request);
-  const { method, message, contextValues, signal, header = call.toHeaders() }: Partial<UnaryRequest> = request;
-  const ending = signal === undefined ? null : { toSignal: () => signal, isOver: () => signal.aborted };
-  const replaced = { message: message ?? call.message, toHeaders: () => header, ...ending };
-  return new SeenRequest(method ?? request.method, { ...call, ...replaced, values: contextValues ?? call.values });
+  const { method, message, contextValues, signal, header = call.origin.toHeaders() }: Partial<UnaryRequest> = request;
+  return new SeenRequest(method ?? request.method, {
+    ...call,
+    message: message ?? call.message,
+    origin: { toUrl: () => call.origin.toUrl(), toHeaders: () => header },
+    ending: signal === undefined ? call.ending : { toSignal: () => signal, isOver: () => signal.aborted },
+    values: contextValues ?? call.values,
+  });
 }
 
 function behindOf(request: Pick<UnaryRequest, "contextValues">): Behind {
