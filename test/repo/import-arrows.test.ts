@@ -10,7 +10,7 @@ import { describe, expect, it } from "vitest";
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   version: [],
-  log: [],
+  log: ["lib"],
   settings: [],
   config: ["settings"],
   errors: ["gen"],
