@@ -1,8 +1,7 @@
 /**
  * Decisions of ours as messages of the contract. Written out field by field: `create` looks every field up, which costs as
- * much as the check. Next to nothing of an answer is new: who a token speaks for is as it was the last time, and when a
- * second has thousands of answers, what they say of times and revisions is what the one before said. Such parts are made,
- * and written, once.
+ * much as the check. When a second has thousands of answers, what they say of times and revisions is what the one before said:
+ * such parts are made, and written, once.
  */
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { AuthorizeResponse } from "../../gen/sallyport/auth/v1/auth_service_pb.ts";
@@ -23,23 +22,14 @@ export type ToAuthorizeResponse = (decision: Decision, revision: Revision, asOf:
 
 /** A {@link ToAuthorizeResponse} that remembers the parts it made last. */
 export function createToAuthorizeResponse(): ToAuthorizeResponse {
-  const principals = new WeakMap<Principal, PrincipalMessage>();
   const asOfMessage = lastMade(toTimestamp);
   const cacheForMessage = lastMade(toDuration);
   let revisionMessage = unchanging(toRevision({ logId: "", number: 0 }));
 
-  function principalMessage(principal: Principal): PrincipalMessage {
-    const known = principals.get(principal);
-    if (known !== undefined) return known;
-    const made = unchanging(toPrincipal(principal));
-    principals.set(principal, made);
-    return made;
-  }
-
   function toGranted({ principal, cacheForMs }: Granted): GrantedMessage {
     return {
       $typeName: "sallyport.auth.v1.Granted",
-      principal: principalMessage(principal),
+      principal: toPrincipal(principal),
       cacheFor: cacheForMessage(cacheForMs),
     };
   }
