@@ -37,7 +37,7 @@ export function isOneFrame(held: Buffer, length: number): boolean {
 export function arrivedBody(source: BodySource): Buffer | null {
   if (!hasArrived(source) || isCutOff(source)) return null;
   const bytes: Buffer | null = source.read();
-  // Node closes a stream of HTTP/2 by itself that nobody has begun to read or has stopped.
+  // Node takes a stream that was neither paused nor read on for one that nobody wants, and closes it once it is answered.
   source.pause();
   return bytes ?? NOTHING;
 }
