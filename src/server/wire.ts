@@ -28,7 +28,7 @@ export type WholeAnswer = {
   /** Bytes, or text in ASCII; `null`: none at all. */
   readonly body: Uint8Array | string | null;
   /** HTTP trailers; `null` for a protocol that has none. */
-  readonly trailers: Record<string, string> | null;
+  readonly trailers: Readonly<Record<string, string>> | null;
 };
 
 /** Takes a request and answers it, now or later. */

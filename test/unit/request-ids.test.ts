@@ -11,7 +11,8 @@ function counting(randA = "100") {
   let taken = 0;
   const id = (prefix: string) => {
     taken += 1;
-    return `${prefix}_${randomUUIDv7().replace(/-7.../, `-7${randA}`)}`;
+    // The time before the version may begin with a 7, too; only the variant comes after the version.
+    return `${prefix}_${randomUUIDv7().replace(/-7...(?=-[89ab])/, `-7${randA}`)}`;
   };
   return { id, taken: () => taken };
 }

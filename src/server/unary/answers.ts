@@ -9,7 +9,8 @@ import type { Encoding } from "./encodings.ts";
 import { closeFrame, toTrailersFrame } from "./envelope.ts";
 import type { Metadata } from "./seen-by-rpc.ts";
 
-const OK_TRAILERS = { "grpc-status": "0" };
+/** The trailers of nearly every answer that is well: known by being this very object. */
+export const OK_TRAILERS = Object.freeze({ "grpc-status": "0" });
 const OK_WEB_TRAILERS = toTrailersFrame(Buffer.from("grpc-status: 0\r\n"));
 
 /** The answer of a call that succeeded. `message`: behind room for its frame, where the protocol has frames. */

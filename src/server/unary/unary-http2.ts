@@ -2,6 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream, sensitiveH
 import type { Exchange } from "../exchange.ts";
 import { endEarly, hasArrived } from "../request-body.ts";
 import type { WholeAnswer } from "../wire.ts";
+import { type createTrailers, endWith } from "./one-write.ts";
 import { toHeaders } from "./request-headers.ts";
 import type { UnaryInbound, UnaryRoute } from "./unary-call.ts";
 
@@ -10,7 +11,8 @@ export type UnaryStream = {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   /** Headers of the answer, whatever it is. */
-  readonly common: Readonly<Record<string, string>>;
+  readonly common: Headers;
+  readonly sendTrailers: ReturnType<typeof createTrailers>;
   /** How long the rest of a request is waited for that was answered early. */
   readonly lingerMs: number;
 };
@@ -42,12 +44,15 @@ export class Http2Inbound implements UnaryInbound {
   }
 
   send({ status, headers, body, trailers }: WholeAnswer): void {
-    const { stream, common, lingerMs } = this.#from;
+    const { stream, common, sendTrailers, lingerMs } = this.#from;
     if (stream.closed || stream.destroyed) return;
     stream.respond(listOf(status, common, headers), { waitForTrailers: trailers !== null });
-    if (trailers !== null) stream.on("wantTrailers", () => sendTrailers(stream, trailers));
+    if (trailers !== null) stream.on("wantTrailers", () => orClose(stream, () => sendTrailers(stream, trailers)));
+    if (hasArrived(stream) && stream.readableLength === 0) {
+      endWith(stream, body);
+      return;
+    }
     stream.end(body ?? undefined);
-    if (hasArrived(stream) && stream.readableLength === 0) return;
     // Left by a read that was given up; it would keep the rest from being dropped.
     stream.removeAllListeners("readable");
     endEarly(stream, { source: stream, response: stream, lingerMs });
@@ -75,9 +80,9 @@ function listOf(status: number, common: Headers, headers: Headers): readonly str
 type Headers = Readonly<Record<string, string>>;
 
 /** Nobody waits for what is thrown here, so nothing may be. */
-function sendTrailers(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>): void {
+function orClose(stream: ServerHttp2Stream, send: () => void): void {
   try {
-    stream.sendTrailers(trailers);
+    send();
   } catch {
     stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
