@@ -134,8 +134,6 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   ): boolean {
     const route = headers[":method"] === "POST" ? unary.route(headers[":path"] ?? "", headers, true) : null;
     if (route === null) return false;
-    // Whatever goes wrong on a stream ends it; nobody else is concerned.
-    stream.on("error", nothing);
     const exchange = deps.beginExchange({
       connection: connections.ofSession(stream.session),
       rawHeaders,

@@ -83,9 +83,15 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
     begin,
     isOver: isStreamOver,
   });
+  /** Streams of which Node has told in this turn of the event loop. */
+  let told: Opened[] = [];
   server.on("stream", (stream, headers, flags, rawHeaders: string[]) => {
-    // Who waits, or is gone, may fail as long as nobody listens.
-    if (!turnstile(stream.session, { stream, headers, flags, rawHeaders })) ignoreErrors(stream);
+    // Whatever goes wrong on a stream ends it; nobody else is concerned.
+    stream.on("error", nothing);
+    told.push({ stream, headers, flags, rawHeaders });
+    // Node tells of a stream before it looks at what came behind its headers. At the end of the turn the bodies are there, and
+    // what many calls need is fetched once for all (docs/decisions/0031).
+    if (told.length === 1) setImmediate(beginTold);
   });
   let accepting: Socket | null = null;
 
@@ -114,6 +120,12 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   });
   // What a client does to its own session is no fault of ours, and the session is gone.
   server.on("sessionError", () => {});
+
+  function beginTold(): void {
+    const opened = told;
+    told = [];
+    for (const one of opened) turnstile(one.stream.session, one);
+  }
 
   function begin({ stream, headers, flags, rawHeaders }: Opened): void {
     if (openRequests.isFull()) {
@@ -199,11 +211,7 @@ function boundRequest(stream: ServerHttp2Stream, requestMs: number): void {
 
 /** Nothing was done about it, so that any client may retry it (RFC 9113 section 8.7). */
 function refuse(stream: ServerHttp2Stream): void {
-  ignoreErrors(stream);
   stream.close(constants.NGHTTP2_REFUSED_STREAM);
 }
 
-/** Whatever goes wrong on a stream ends it; nobody else is concerned. */
-function ignoreErrors(stream: ServerHttp2Stream): void {
-  stream.on("error", () => {});
-}
+function nothing(): void {}

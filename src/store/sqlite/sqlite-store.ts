@@ -73,6 +73,7 @@ function createStore({ groups, writer, reader, clock }: Parts): Store {
   const db = queriesInTransactionOn(writer);
   const readQueries = queriesOn(reader);
   const control = createControl(reader);
+  const dataVersion = reader.prepare("pragma data_version").pluck();
   let reads: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -106,7 +107,7 @@ function createStore({ groups, writer, reader, clock }: Parts): Store {
 
   /** Inside a snapshot SQLite tells the version of the snapshot, which may be past. */
   function changeMarker(): number | null {
-    return reader.inTransaction ? null : Number(reader.pragma("data_version", { simple: true }));
+    return reader.inTransaction ? null : Number(dataVersion.get());
   }
 
   return { read, readAtOnce: read, write, close, changeMarker };
