@@ -23,7 +23,10 @@ export type Contestant = {
    * (Barrett et al., "Virtual Machine Warmup Blows Hot and Cold", 2017).
    */
   readonly isRenewed: boolean;
-  /** How many windows long one of its windows is: what takes long is measured longer, so that there is something to count. */
+  /**
+   * How many windows long one of its windows is: what takes long is measured longer, so that there is something to count,
+   * and so is a process that is measured once, since full collections come every few seconds.
+   */
   readonly length: number;
   /** Gets ready; what it returns measures one window. */
   readonly enter: (world: World) => Promise<Measure>;
@@ -75,12 +78,12 @@ function echo(name: string, what: string, file: string, manner: Manner): Contest
     const question = authorizeQuestion(manner, mint.accessTokens(KNOWN_TOKENS));
     return (window) => driver.measure(served, question, window);
   }
-  return anew(contestant(name, what, enter));
+  return renewed(contestant(name, what, enter));
 }
 
-/** Full collections come every few seconds: of a process that is measured once, a short window would tell with one, or without. */
-function anew(contestant: Contestant): Contestant {
-  return { ...contestant, isRenewed: true, length: 2 };
+/** The same by a new process in each round. */
+function renewed(one: Contestant): Contestant {
+  return { ...one, isRenewed: true, length: 2 };
 }
 
 /** Ours, about tokens that it has seen before: new ones for each window, which warms them up, since tokens expire. */
@@ -96,7 +99,7 @@ function oursAnew(name: string, what: string, manner: Manner): Contestant {
     const served = await startOurs();
     return (window) => driver.measure(served, authorizeQuestion(manner, mint.accessTokens(KNOWN_TOKENS)), window);
   }
-  return anew(contestant(name, what, enter));
+  return renewed(contestant(name, what, enter));
 }
 
 async function enterFirstSeen({ driver, sallyport, mint }: World): Promise<Measure> {

@@ -36,8 +36,10 @@ const REST_MS = 7_000;
 /** What a window takes beside its time: tokens are made, the last answers come in. */
 const BESIDE_MS = 80;
 const MANY = 8;
+/** Calls that come before those that count, or as many as there are in so many milliseconds. */
+const WARM_UP_CALLS = 6000;
 /** Of logins there are fifty a second, and V8 compiles well what was called some hundred times. */
-const LONGEST_MS = 20_000;
+const WARM_UP_MS = 20_000;
 /** What is no contestant, and can be named like one. */
 const STORM = "storm";
 const FULLNESS = "fullness";
@@ -79,7 +81,11 @@ export function readOptions(args: readonly string[]): Options {
     findsWorkers: finds(WORKERS),
     findsInstances: finds(INSTANCES),
     findsPostgresWrites: finds(POSTGRES_WRITES),
-    warmUp: { window: { ...window, warmMs: 0, measureMs: 300 }, calls: 6000, patienceMs: isQuick ? 1000 : LONGEST_MS },
+    warmUp: {
+      window: { ...window, warmMs: 0, measureMs: 300 },
+      calls: WARM_UP_CALLS,
+      patienceMs: isQuick ? 1000 : WARM_UP_MS,
+    },
     renewedWarmUp: isQuick
       ? null
       : { window: { ...window, warmMs: 0, measureMs: 500 }, calls: 225_000, patienceMs: 6000 },

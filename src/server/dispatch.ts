@@ -13,7 +13,7 @@ import { isRpcPath, refuseUnknown } from "./refuse.ts";
 import { discardRest } from "./request-body.ts";
 import type { Route } from "./routes.ts";
 import type { createRpcAdapter } from "./rpc-adapter.ts";
-import { createTrailers } from "./unary/one-write.ts";
+import { createSendTrailers } from "./unary/one-write.ts";
 import type { UnaryAdapter } from "./unary/unary-adapter.ts";
 import type { UnaryRoute } from "./unary/unary-call.ts";
 import { fromHttp1 } from "./unary/unary-http1.ts";
@@ -57,7 +57,7 @@ export type Dispatch = {
 /** Returns the one handler of requests. */
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const { connections, rpcs, routes, runRpc, unary, lingerMs } = deps;
-  const sendTrailers = createTrailers();
+  const sendTrailers = createSendTrailers();
 
   function dispatch(request: WireRequest, response: WireResponse): void {
     if (request.method === "POST" && !("stream" in request) && !("stream" in response)) {

@@ -83,15 +83,15 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
     begin,
     isOver: isStreamOver,
   });
-  /** Streams of which Node has told in this turn of the event loop. */
-  let told: Opened[] = [];
+  /** Streams that were opened in this turn of the event loop. */
+  let opened: Opened[] = [];
   server.on("stream", (stream, headers, flags, rawHeaders: string[]) => {
     // Whatever goes wrong on a stream ends it; nobody else is concerned.
     stream.on("error", nothing);
-    told.push({ stream, headers, flags, rawHeaders });
+    opened.push({ stream, headers, flags, rawHeaders });
     // Node tells of a stream before it looks at what came behind its headers. At the end of the turn the bodies are there, and
     // what many calls need is fetched once for all (docs/decisions/0031).
-    if (told.length === 1) setImmediate(beginTold);
+    if (opened.length === 1) setImmediate(beginOpened);
   });
   let accepting: Socket | null = null;
 
@@ -119,12 +119,12 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
     endWhenIdle({ session, socket, events, isBusy: () => connections.isBusy(session) }, timeouts.idleMs);
   });
   // What a client does to its own session is no fault of ours, and the session is gone.
-  server.on("sessionError", () => {});
+  server.on("sessionError", nothing);
 
-  function beginTold(): void {
-    const opened = told;
-    told = [];
-    for (const one of opened) turnstile(one.stream.session, one);
+  function beginOpened(): void {
+    const all = opened;
+    opened = [];
+    for (const one of all) turnstile(one.stream.session, one);
   }
 
   function begin({ stream, headers, flags, rawHeaders }: Opened): void {

@@ -1,7 +1,7 @@
 /**
  * Lets things begin, so many in a turn of the event loop, and keeps the others waiting for the turns that follow. One
- * packet may bring hundreds of requests, and a moment hundreds of connections, and Node announces each as it comes: all
- * of them would be begun before anybody else is heard, those too that the next bytes take back.
+ * packet may bring hundreds of requests, and a moment hundreds of connections: all of them would be begun before anybody
+ * else is heard, those too that the next bytes take back.
  *
  * Who waits, waits in a lane, and the lanes take turns: whoever brings one thing waits for one of each other lane, not
  * for the hundreds that somebody else has brought before.

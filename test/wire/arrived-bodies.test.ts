@@ -1,4 +1,4 @@
-/** Bodies that are there as a whole when Node tells of their stream, and others, on one session. */
+/** Bodies that are there as a whole when their call begins, and others, on one session. */
 import { once } from "node:events";
 import { sensitiveHeaders } from "node:http2";
 import { expect, it } from "vitest";

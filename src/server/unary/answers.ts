@@ -9,7 +9,7 @@ import type { Encoding } from "./encodings.ts";
 import { closeFrame, toTrailersFrame } from "./envelope.ts";
 import type { Metadata } from "./seen-by-rpc.ts";
 
-/** The trailers of nearly every answer that is well: known by being this very object. */
+/** The trailers of nearly every call that succeeds: known by being this very object. */
 export const OK_TRAILERS = Object.freeze({ "grpc-status": "0" });
 const OK_WEB_TRAILERS = toTrailersFrame(Buffer.from("grpc-status: 0\r\n"));
 

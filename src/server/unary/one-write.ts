@@ -1,45 +1,45 @@
 /**
  * The end of an answer over HTTP/2, in one write with all that comes before it.
  *
- * Node ends the data of a stream with trailers only when the socket has taken it, and sends the trailers a turn of the event
- * loop later. So each answer of gRPC leaves in two writes: two calls of the system, two packets, and a client that wakes
- * up twice. That is an eighth of what a check costs (docs/decisions/0030).
+ * Node ends the data of a stream that has trailers only when the socket has taken it, and sends the trailers a turn of the
+ * event loop later. So each answer of gRPC leaves in two writes: two calls of the system, two packets, and a client that
+ * wakes up twice. That is an eighth of what a check costs (docs/decisions/0030).
  */
-import type { ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import { OK_TRAILERS } from "./answers.ts";
 
-/** What a stream writes with, past the queue of its own: Node's own handle has one. */
+/** Writes at once, past the queue of a stream (`Writable._write`). */
 type Sink = { _write(chunk: unknown, encoding: string, callback: () => void): void };
 
 /**
- * Writes the body of an answer, and ends its stream at once. `finish` is then told before the body is out: only for
- * streams on which nobody waits for it.
+ * Writes the body of an answer and ends its stream. `finish` is told before the body is out, so nobody may wait for that;
+ * and the stream must have been read or paused, else Node takes it for one that nobody wants, and closes it.
  */
 export function endWith(stream: ServerHttp2Stream, body: Uint8Array | string | null): void {
   const sink: Sink = stream;
-  // What is in the queue of a stream is ended no sooner than it is out, and then the stream is closed first: each time Node
-  // makes an error of that, with its stack, for nobody.
+  // Out of its queue, Node would end the data of a stream with trailers only when it is out; and one without them it would
+  // destroy before the queue hears of that, and make an error of it, with its stack, for nobody.
   if (body !== null && body.length > 0) sink._write(body, typeof body === "string" ? "latin1" : "buffer", nothing);
   stream.end();
 }
 
-type Trailers = Readonly<Record<string, string>>;
+/** Sends trailers when their stream asks for them; a stream that takes none is closed. */
+export type SendTrailers = (stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>) => void;
 
 /** What is beneath a stream of Node's. */
 type Handle = {
   /** Puts trailers behind the data; negative if that cannot be. nghttp2 lets it be called while it asks for data. */
-  trailers: (...told: readonly unknown[]) => unknown;
+  trailers: (...given: readonly unknown[]) => unknown;
 };
 
 /**
- * Returns a function that sends trailers, when their stream asks for them. Those of an answer that is well go out with its
- * data, as soon as Node has once sent them in its own way. That is a private matter of Node's: where it does not look as
- * we know it, they go out later, as all others do. The function throws if trailers cannot be sent.
+ * A {@link SendTrailers}. Those of a call that succeeded go out with its data, as soon as Node has once sent them in its own
+ * way. That is a private matter of Node's: where it does not look as we know it, they go out later, as all others do.
  */
-export function createTrailers(): (stream: ServerHttp2Stream, trailers: Trailers) => void {
+export function createSendTrailers(): SendTrailers {
   let handleKey: symbol | undefined;
-  /** What Node tells its handle of the trailers of an answer that is well, in words of its own; `null` until it did. */
-  let told: readonly unknown[] | null = null;
+  /** What Node gives the handle for the trailers of a call that succeeded, in a form of its own; `null` until it did. */
+  let okArguments: readonly unknown[] | null = null;
 
   function handleOf(stream: ServerHttp2Stream): Handle | null {
     handleKey ??= Object.getOwnPropertySymbols(stream).find(({ description }) => description === "kHandle");
@@ -47,22 +47,32 @@ export function createTrailers(): (stream: ServerHttp2Stream, trailers: Trailers
     return isHandle(handle) ? handle : null;
   }
 
-  /** Notes what the handle is told next. */
+  /** Notes what the handle is given next. */
   function listen(handle: Handle): void {
-    handle.trailers = (...words) => {
+    handle.trailers = (...given) => {
       Reflect.deleteProperty(handle, "trailers");
-      told = words;
-      return handle.trailers(...words);
+      okArguments = given;
+      return handle.trailers(...given);
     };
   }
 
-  return function sendTrailers(stream, trailers) {
+  function send(stream: ServerHttp2Stream, trailers: Readonly<Record<string, string>>): void {
     const handle = trailers === OK_TRAILERS ? handleOf(stream) : null;
-    if (handle === null) stream.sendTrailers(trailers);
-    else if (told === null) {
-      listen(handle);
-      stream.sendTrailers(trailers);
-    } else if (Number(handle.trailers(...told)) < 0) throw new Error("no trailers can be sent");
+    if (handle !== null && okArguments !== null) {
+      if (Number(handle.trailers(...okArguments)) < 0) throw new Error("the stream takes no trailers");
+      return;
+    }
+    if (handle !== null) listen(handle);
+    stream.sendTrailers(trailers);
+  }
+
+  return function sendTrailers(stream, trailers) {
+    try {
+      send(stream, trailers);
+    } catch {
+      // Nobody waits for what would be thrown.
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }
   };
 }
 

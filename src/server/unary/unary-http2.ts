@@ -2,7 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream, sensitiveH
 import type { Exchange } from "../exchange.ts";
 import { endEarly, hasArrived } from "../request-body.ts";
 import type { WholeAnswer } from "../wire.ts";
-import { type createTrailers, endWith } from "./one-write.ts";
+import { endWith, type SendTrailers } from "./one-write.ts";
 import { toHeaders } from "./request-headers.ts";
 import type { UnaryInbound, UnaryRoute } from "./unary-call.ts";
 
@@ -12,7 +12,7 @@ export type UnaryStream = {
   readonly headers: IncomingHttpHeaders;
   /** Headers of the answer, whatever it is. */
   readonly common: Headers;
-  readonly sendTrailers: ReturnType<typeof createTrailers>;
+  readonly sendTrailers: SendTrailers;
   /** How long the rest of a request is waited for that was answered early. */
   readonly lingerMs: number;
 };
@@ -47,7 +47,7 @@ export class Http2Inbound implements UnaryInbound {
     const { stream, common, sendTrailers, lingerMs } = this.#from;
     if (stream.closed || stream.destroyed) return;
     stream.respond(listOf(status, common, headers), { waitForTrailers: trailers !== null });
-    if (trailers !== null) stream.on("wantTrailers", () => orClose(stream, () => sendTrailers(stream, trailers)));
+    if (trailers !== null) stream.on("wantTrailers", () => sendTrailers(stream, trailers));
     if (hasArrived(stream) && stream.readableLength === 0) {
       endWith(stream, body);
       return;
@@ -78,15 +78,6 @@ function listOf(status: number, common: Headers, headers: Headers): readonly str
 }
 
 type Headers = Readonly<Record<string, string>>;
-
-/** Nobody waits for what is thrown here, so nothing may be. */
-function orClose(stream: ServerHttp2Stream, send: () => void): void {
-  try {
-    send();
-  } catch {
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  }
-}
 
 /** What the connection speaks, whatever the client claims. */
 function scheme({ session }: ServerHttp2Stream): "http" | "https" {
