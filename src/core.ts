@@ -13,6 +13,7 @@ import type { Clock } from "./lib/clock.ts";
 import { createCountedClock } from "./lib/counted-clock.ts";
 import { givingWay } from "./lib/give-way.ts";
 import { createGuardedClock } from "./lib/guarded-clock.ts";
+import { endingInPairs } from "./lib/in-pairs.ts";
 import { createMachineCount } from "./lib/machine-count.ts";
 import type { Patience } from "./lib/patience.ts";
 import type { Permits } from "./lib/permits.ts";
@@ -148,7 +149,8 @@ export async function openCore({ config, log, random, ...others }: CoreDeps) {
       tick,
       pause: (ms: number, signal?: AbortSignal) => pause(ms, undefined, { signal }),
     };
-    const hasher = createPasswordHasher({ argon2: config.argon2, permits: givingWay(permits, loop), random });
+    const hashing = endingInPairs(givingWay(permits, loop), permits.waiting);
+    const hasher = createPasswordHasher({ argon2: config.argon2, permits: hashing, random });
     const sessions = createSessionLife({ times: config, random });
     const audiences = createAudiencePolicy(config.audiences);
     const refreshTokens = createRefreshTokens({ issuer: config.issuer, keys });
