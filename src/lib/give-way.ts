@@ -4,12 +4,10 @@
  * so that whoever answers calls may be slower by half while passwords are hashed. A loop that has fallen behind then never
  * catches up (docs/decisions/0028).
  */
-import type { Permits } from "./permits.ts";
+import type { EntryPermits } from "./permits.ts";
 
 /** The time of an event loop so far, in milliseconds: that in which it waited for something to do, and the rest. */
 export type LoopTime = { readonly idle: number; readonly active: number };
-
-type EntryPermits = Pick<Permits, "run" | "hasRoom">;
 
 type Loop = {
   /** As `performance.eventLoopUtilization` tells it. */

@@ -4,9 +4,7 @@
  * processor's caches meanwhile, and a commit to disk can be shared (docs/decisions/0032; `commit_delay` of PostgreSQL is the
  * same idea).
  */
-import type { Permits } from "./permits.ts";
-
-type EntryPermits = Pick<Permits, "run" | "hasRoom">;
+import type { EntryPermits, Permits } from "./permits.ts";
 
 /** The same permits, whose outcomes are handed on in pairs while work waits, as `waiting` counts it. */
 export function endingInPairs(permits: EntryPermits, waiting: Permits["waiting"]): EntryPermits {

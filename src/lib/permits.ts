@@ -34,6 +34,9 @@ export type Permits = {
   readonly refused: () => number;
 };
 
+/** What whoever has work to run needs of {@link Permits}. */
+export type EntryPermits = Pick<Permits, "run" | "hasRoom">;
+
 /** {@link Permits} that somebody else grants, one by one. */
 export type GrantedPermits = Permits & {
   /** One was granted. */

@@ -7,7 +7,7 @@
 import { availableParallelism } from "node:os";
 import { hash as argon2Hash, argon2id, verify as argon2Verify, type HashOptions } from "argon2";
 import { Refusal } from "../errors.ts";
-import { createPermits, type Permits, PermitsExhausted } from "../lib/permits.ts";
+import { createPermits, type EntryPermits, type Permits, PermitsExhausted } from "../lib/permits.ts";
 import type { Random } from "../lib/random.ts";
 import { normalizePassword } from "./password-policy.ts";
 import { type Argon2Parameters, inReferenceOrder, parseArgon2Phc } from "./phc-string.ts";
@@ -64,7 +64,7 @@ export function hashPlacesOf(permits: number, workers: number): number {
 /** A hasher that makes hashes of the given cost, within the given permits. */
 export function createPasswordHasher(deps: {
   readonly argon2: Argon2Cost;
-  readonly permits: Pick<Permits, "run" | "hasRoom">;
+  readonly permits: EntryPermits;
   readonly random: Pick<Random, "bytes">;
 }): PasswordHasher {
   const { argon2: cost, permits, random } = deps;

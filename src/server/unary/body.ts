@@ -31,7 +31,8 @@ export function isOneFrame(held: Buffer, length: number): boolean {
 }
 
 /**
- * A body of which all is there already, as most are by the time that their call begins; it is taken from the stream then. `null` for any other.
+ * A body of which all is there already, as most are by the time that their call begins; it is taken from the stream then.
+ * `null` for any other.
  */
 export function arrivedBody(source: BodySource): Buffer | null {
   if (!hasArrived(source) || isCutOff(source)) return null;

@@ -12,6 +12,7 @@ export type UnaryStream = {
   readonly headers: IncomingHttpHeaders;
   /** Headers of the answer, whatever it is. */
   readonly common: Headers;
+  /** The server's own, since it knows how Node has sent them before. */
   readonly sendTrailers: SendTrailers;
   /** How long the rest of a request is waited for that was answered early. */
   readonly lingerMs: number;
