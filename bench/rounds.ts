@@ -29,7 +29,8 @@ export async function enterAll(world: World, contestants: readonly Contestant[],
   return entered;
 }
 
-async function warm(measure: Measure, { window, calls, patienceMs }: WarmUp): Promise<void> {
+/** Makes so many calls that do not count. */
+export async function warm(measure: Measure, { window, calls, patienceMs }: WarmUp): Promise<void> {
   const beganAt = performance.now();
   for (let made = 0; made < calls && performance.now() - beganAt < patienceMs; ) {
     made += (await measure(window)).calls;

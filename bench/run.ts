@@ -32,6 +32,7 @@ try {
   const schedule = options.schedule(performance.now() - beganAt);
   if (contestants.length > 0) tell(`measuring, ${schedule.rounds} rounds of ${contestants.length}`);
   const renewal = renewedWarmUp && { world, warmUp: renewedWarmUp };
+  const newlyStarted = renewedWarmUp ?? warmUp;
   const results = await runRounds(entered, schedule, renewal);
   const loaded = findLoadedMemory(world);
   if (contestants.length > 0) say(resultTable(results));
@@ -55,11 +56,11 @@ try {
   }
   if (options.findsFullness) {
     tell("checks with a million users and revoked sessions");
-    measured.push(...(await findFullness(world, schedule)));
+    measured.push(...(await findFullness(world, schedule, newlyStarted)));
   }
   if (options.findsWorkers) {
     tell("checks by two workers");
-    measured.push(...(await findWorkers(world, schedule)));
+    measured.push(...(await findWorkers(world, schedule, newlyStarted)));
   }
   if (options.findsInstances) {
     tell("logouts on three instances of one PostgreSQL");

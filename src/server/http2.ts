@@ -76,22 +76,20 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   const requests = createServer(OPTIONS, dispatch.request);
   const readmission = createReadmission({ ...READMISSION, now: () => performance.now() });
   const waiting = new Set<Socket>();
+  // Node tells of a stream before it looks at what came behind its headers. At the end of the turn the bodies are there, and
+  // what many calls need is fetched once for all (docs/decisions/0031).
   const turnstile = createTurnstile<Http2Session | undefined, Opened>({
     perTurn: BOUNDS.streamsPerTurn,
+    laneOf: ({ stream }) => stream.session,
     restingBy: null,
     next: "oldest",
     begin,
     isOver: isStreamOver,
   });
-  /** Streams that were opened in this turn of the event loop. */
-  let opened: Opened[] = [];
   server.on("stream", (stream, headers, flags, rawHeaders: string[]) => {
     // Whatever goes wrong on a stream ends it; nobody else is concerned.
     stream.on("error", nothing);
-    opened.push({ stream, headers, flags, rawHeaders });
-    // Node tells of a stream before it looks at what came behind its headers. At the end of the turn the bodies are there, and
-    // what many calls need is fetched once for all (docs/decisions/0031).
-    if (opened.length === 1) setImmediate(beginOpened);
+    turnstile({ stream, headers, flags, rawHeaders });
   });
   let accepting: Socket | null = null;
 
@@ -120,12 +118,6 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   });
   // What a client does to its own session is no fault of ours, and the session is gone.
   server.on("sessionError", nothing);
-
-  function beginOpened(): void {
-    const all = opened;
-    opened = [];
-    for (const one of all) turnstile(one.stream.session, one);
-  }
 
   function begin({ stream, headers, flags, rawHeaders }: Opened): void {
     if (openRequests.isFull()) {

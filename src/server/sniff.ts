@@ -28,6 +28,7 @@ export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: 
   // To read is cheap, and to make out what was read is not: that is what connections take turns for.
   const turnstile = createTurnstile<string | undefined, Decided>({
     perTurn: BOUNDS.connectionsPerTurn,
+    laneOf: ({ socket }) => socket.remoteAddress,
     restingBy: () => performance.now(),
     next: "newest",
     begin: hand,
@@ -57,7 +58,7 @@ export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: 
       socket.pause();
       socket.unshift(seen);
       // Who waits for a turn does so within the same time.
-      turnstile(socket.remoteAddress, { socket, isHttp2: matches, begun: release });
+      turnstile({ socket, isHttp2: matches, begun: release });
     }
 
     function onEnd(): void {

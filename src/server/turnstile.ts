@@ -1,18 +1,19 @@
 /**
- * Lets things begin, so many in a turn of the event loop, and keeps the others waiting for the turns that follow. One
- * packet may bring hundreds of requests, and a moment hundreds of connections: all of them would be begun before anybody
- * else is heard, those too that the next bytes take back.
+ * Lets what comes in one turn of the event loop begin together, at its end, and so much in a turn at most: others wait for the
+ * turns that follow. One packet may bring hundreds of requests, and a moment hundreds of connections: all of them would be
+ * begun before anybody else is heard, those too that the next bytes take back.
  *
  * Who waits, waits in a lane, and the lanes take turns: whoever brings one thing waits for one of each other lane, not
  * for the hundreds that somebody else has brought before.
  */
 
-type TurnstileDeps<T> = {
+type TurnstileDeps<Lane, T> = {
   /** How many in one turn. */
   readonly perTurn: number;
+  readonly laneOf: (item: T) => Lane;
   /**
-   * Milliseconds of a clock that only moves forward, if each turn is to be followed by as much time for others as it took;
-   * `null` if the next turn of the event loop comes next.
+   * Milliseconds of a clock that only moves forward, if a turn that leaves some waiting is to be followed by as much time for
+   * others as it took; `null` if the next turn of the event loop comes next.
    */
   readonly restingBy: (() => number) | null;
   /**
@@ -25,8 +26,8 @@ type TurnstileDeps<T> = {
   readonly isOver: (item: T) => boolean;
 };
 
-/** Begins an item now, or later, or never if it is over before its turn comes. True if now. */
-export type Turnstile<Lane, T> = (lane: Lane, item: T) => boolean;
+/** Begins an item when its turn comes, or never if it is over by then. */
+export type Turnstile<T> = (item: T) => void;
 
 /** No turn is followed by a longer rest, in milliseconds: it may have been the machine that stood still. */
 const LONGEST_REST_MS = 100;
@@ -34,41 +35,57 @@ const LONGEST_REST_MS = 100;
 /** A turnstile that nobody waits at. */
 export function createTurnstile<Lane, T>({
   perTurn,
+  laneOf,
   restingBy,
   next,
   begin,
   isOver,
-}: TurnstileDeps<T>): Turnstile<Lane, T> {
+}: TurnstileDeps<Lane, T>): Turnstile<T> {
   const take = next === "oldest" ? (waiting: T[]) => waiting.shift() : (waiting: T[]) => waiting.pop();
-  let begun = 0;
-  let turnBeganAt = 0;
+  /** Since the last turn, in no lane yet: where all of them fit into one turn, as they nearly always do, none is needed. */
+  let arrived: T[] = [];
   /** The lane whose turn it is comes first. */
   const lanes = new Map<Lane, T[]>();
+  let isTurnAhead = false;
 
-  function pass(item: T): void {
-    begun += 1;
-    // Only when the turn's share is used up is the end of the turn waited for: to do so each time would cost every call a
-    // little. So what counts as one turn may be several, and is never less.
-    if (begun === perTurn) setImmediate(endTurn);
-    begin(item);
+  function takeTurn(): void {
+    const newcomers = arrived;
+    arrived = [];
+    if (lanes.size === 0 && newcomers.length <= perTurn) {
+      isTurnAhead = false;
+      for (const item of newcomers) if (!isOver(item)) begin(item);
+      return;
+    }
+    const beganAt = restingBy?.() ?? 0;
+    for (const item of newcomers) lineUp(item);
+    beginInLanes();
+    // Much of what a thing costs comes after `begin`, before the turn of the event loop ends.
+    setImmediate(endTurn, beganAt);
   }
 
-  /** Much of what a thing costs comes after `begin`, before the turn of the event loop ends. */
-  function endTurn(): void {
-    if (restingBy === null || lanes.size === 0) nextTurn();
-    else setTimeout(nextTurn, Math.min(LONGEST_REST_MS, restingBy() - turnBeganAt));
+  function endTurn(beganAt: number): void {
+    if (restingBy === null || lanes.size === 0) takeTurn();
+    else setTimeout(takeTurn, Math.min(LONGEST_REST_MS, restingBy() - beganAt));
   }
 
-  function nextTurn(): void {
-    begun = 0;
-    turnBeganAt = restingBy?.() ?? 0;
+  function lineUp(item: T): void {
+    const lane = laneOf(item);
+    const waiting = lanes.get(lane);
+    if (waiting === undefined) lanes.set(lane, [item]);
+    else waiting.push(item);
+  }
+
+  function beginInLanes(): void {
+    let begun = 0;
     for (const [lane, waiting] of lanes) {
       if (begun === perTurn) return;
       lanes.delete(lane);
       const item = nextOf(waiting);
       // The loop comes to what is put back at the end, after all others.
       if (waiting.length > 0) lanes.set(lane, waiting);
-      if (item !== undefined) pass(item);
+      if (item === undefined) continue;
+      begun += 1;
+      begin(item);
     }
   }
 
@@ -77,17 +94,10 @@ export function createTurnstile<Lane, T>({
     return undefined;
   }
 
-  return (lane, item) => {
-    if (isOver(item)) return false;
-    if (begun < perTurn) {
-      // Those before may have begun long ago: what counts is the turn of the event loop that brings the last.
-      if (begun === perTurn - 1) turnBeganAt = restingBy?.() ?? 0;
-      pass(item);
-      return true;
-    }
-    const waiting = lanes.get(lane);
-    if (waiting === undefined) lanes.set(lane, [item]);
-    else waiting.push(item);
-    return false;
+  return (item) => {
+    arrived.push(item);
+    if (isTurnAhead) return;
+    isTurnAhead = true;
+    setImmediate(takeTurn);
   };
 }

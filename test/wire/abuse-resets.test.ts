@@ -19,7 +19,7 @@ import { logIn, signUp } from "../support/people.ts";
 import { storm } from "../support/storm.ts";
 
 const FLOOD_BYTES = 200 * 1024 * 1024;
-/** Hundreds of calls are begun before a session is cut off, and what they leave behind is collected later. */
+/** Hundreds of streams are opened before a session is cut off, and what they leave behind is collected later. */
 const GROWN_MEGABYTES = 128;
 const HASH_QUEUE = 16;
 /** Long enough for many answers, in milliseconds. */
