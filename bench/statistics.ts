@@ -22,17 +22,22 @@ export function perSecond({ calls, seconds }: Sample): number {
 /** Of so many rounds all count. */
 const FEW = 4;
 
-/**
- * The ratio of two contestants: the geometric mean (Fleming and Wallace, "How not to lie with statistics", 1986) of the
- * ratios within each round, whose windows were measured one soon after the other. Without the highest and the lowest of many,
- * since a machine may have done something else meanwhile. Not the median: of processes with two speeds it is the one or the other.
- */
+/** The ratio of two contestants, whose windows were measured one soon after the other in each round. */
 export function ratioOf(upper: readonly Sample[], lower: readonly Sample[]): number {
   const ratios = upper.flatMap((sample, round) => {
     const other = lower[round];
     return other === undefined ? [] : [perCpuSecond(sample) / perCpuSecond(other)];
   });
-  const sorted = ratios.sort((a, b) => a - b);
+  return ratioOfRounds(ratios);
+}
+
+/**
+ * What the ratios of the rounds come to: their geometric mean (Fleming and Wallace, "How not to lie with statistics", 1986).
+ * Without the highest and the lowest of many, since a machine may have done something else meanwhile. Not the median: of
+ * processes with two speeds it is the one or the other.
+ */
+export function ratioOfRounds(ratios: readonly number[]): number {
+  const sorted = [...ratios].sort((a, b) => a - b);
   const middle = sorted.length > FEW ? sorted.slice(1, -1) : sorted;
   return Math.exp(middle.reduce((sum, ratio) => sum + Math.log(ratio), 0) / middle.length);
 }
