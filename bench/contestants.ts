@@ -48,7 +48,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   echo("connect", "Connect's adapter, the same message", "connect", "grpc"),
   echo("grpc-js", "@grpc/grpc-js, the same bytes", "grpc-js", "grpc"),
   echo("raw-http2", "node:http2, the same bytes", "raw-http2", "grpc"),
-  oursAnew("ours-grpc", "Authorize, gRPC", "grpc"),
+  ours("ours-grpc", "Authorize, gRPC", "grpc"),
   peer("better-auth", "better-auth, session check, HTTP/1.1", "better-auth", (facts) => sessionCheck(facts.cookie)),
   peer("fastify-jwt", "Fastify, jsonwebtoken, SQLite, HTTP/1.1", "fastify-jwt", (facts) => me(facts.authorization)),
   ours("ours-connect", "Authorize, Connect binary, HTTP/2", "connect"),
@@ -86,17 +86,10 @@ function renewed(one: Contestant): Contestant {
   return { ...one, isRenewed: true, length: 2 };
 }
 
-/** Ours, about tokens that it has seen before: new ones for each window, which warms them up, since tokens expire. */
+/** Ours, by a process of its own, about tokens that it has seen before: new ones for each window, which warms them up, since tokens expire. */
 function ours(name: string, what: string, manner: Manner): Contestant {
-  return contestant(name, what, async ({ driver, sallyport, mint }) => {
-    return (window) => driver.measure(sallyport, authorizeQuestion(manner, mint.accessTokens(KNOWN_TOKENS)), window);
-  });
-}
-
-/** The same by a process of its own, as those have that it is compared with. */
-function oursAnew(name: string, what: string, manner: Manner): Contestant {
   async function enter({ driver, startOurs, mint }: World): Promise<Measure> {
-    const served = await startOurs();
+    const served = await startOurs(name);
     return (window) => driver.measure(served, authorizeQuestion(manner, mint.accessTokens(KNOWN_TOKENS)), window);
   }
   return renewed(contestant(name, what, enter));

@@ -85,7 +85,7 @@ function figuresOf({ folder }: World): Figure[] {
       measure: async ({ full }) => full.host.readyMs,
     },
     {
-      what: "verifier, checks of known tokens a second of CPU",
+      what: "verifier, checks of known tokens a second of one thread",
       unit: "/s",
       reach: 500_000,
       aim: 1_000_000,

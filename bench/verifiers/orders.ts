@@ -11,7 +11,7 @@ export type Staffing = {
 
 /** One thing to do; the answer is a number, unless it says otherwise. */
 export type Order =
-  /** Checks a second of the thread's time, of tokens that are known, each in a string of its own. */
+  /** Checks a second, while nothing interrupts them, of tokens that are known, each in a string of its own. */
   | { readonly kind: "check_known"; readonly tokens: readonly string[] }
   /** What bare verifications of the signatures of some tokens take, over what checks take of the others. None was seen before. */
   | { readonly kind: "check_new"; readonly tokens: readonly string[]; readonly jwk: webcrypto.JsonWebKey }
