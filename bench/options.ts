@@ -23,7 +23,7 @@ export type Options = {
   /** Whether writes on PostgreSQL are compared with their bare statements. */
   readonly findsPostgresWrites: boolean;
   readonly warmUp: WarmUp;
-  /** How those are warmed who are started anew for each round; `null` if nobody is. */
+  /** How those are warmed who are started anew for each round; `null` if no contestant is. */
   readonly renewedWarmUp: WarmUp | null;
   /** The rounds, once everybody is ready; that took so many milliseconds. */
   readonly schedule: (elapsedMs: number) => Schedule;

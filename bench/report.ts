@@ -11,17 +11,20 @@ export type Part = { readonly schedule: Schedule; readonly results: readonly Res
 
 const FOLDER = fileURLToPath(new URL("results/", import.meta.url));
 
+/** A machine as it was before a run. */
+export type Machine = ReturnType<typeof machine>;
+
 /** Writes the report of a run into `results/`; its path. */
-export function writeReport(parts: readonly Part[], findings: readonly Finding[]): string {
+export function writeReport(before: Machine, parts: readonly Part[], findings: readonly Finding[]): string {
   mkdirSync(FOLDER, { recursive: true });
   const time = new Date().toISOString();
-  const report = { time, machine: machine(), parts: parts.map(toJson), findings: findings.map(findingToJson) };
+  const report = { time, machine: before, parts: parts.map(toJson), findings: findings.map(findingToJson) };
   const file = `${FOLDER}${time.replaceAll(":", "-")}.json`;
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
   return file;
 }
 
-/** What the figures were measured on. */
+/** What figures are measured on, and how busy it is. */
 export function machine() {
   const [first] = cpus();
   return {

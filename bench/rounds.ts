@@ -29,7 +29,7 @@ export async function enterAll(world: World, contestants: readonly Contestant[],
   return entered;
 }
 
-/** Makes so many calls that do not count. */
+/** Makes calls that do not count: so many, or as many as there are while patience lasts. */
 export async function warm(measure: Measure, { window, calls, patienceMs }: WarmUp): Promise<void> {
   const beganAt = performance.now();
   for (let made = 0; made < calls && performance.now() - beganAt < patienceMs; ) {

@@ -22,7 +22,8 @@ const options = optionsOrEnd();
 const { contestants, warmUp, renewedWarmUp } = options;
 if (contestants.some(({ needsPeers }) => needsPeers)) installPeers();
 const beganAt = performance.now();
-const { load, cores } = machine();
+const before = machine();
+const { load, cores } = before;
 if (load > cores / 2)
   tell(`this machine is busy (load ${load.toFixed(1)} on ${cores} cores): the figures will be rough`);
 tell("getting ready");
@@ -32,7 +33,7 @@ try {
   const schedule = options.schedule(performance.now() - beganAt);
   if (contestants.length > 0) tell(`measuring, ${schedule.rounds} rounds of ${contestants.length}`);
   const renewal = renewedWarmUp && { world, warmUp: renewedWarmUp };
-  const newlyStarted = renewedWarmUp ?? warmUp;
+  const warmUpOfNew = renewedWarmUp ?? warmUp;
   const results = await runRounds(entered, schedule, renewal);
   const loaded = findLoadedMemory(world);
   if (contestants.length > 0) say(resultTable(results));
@@ -56,11 +57,11 @@ try {
   }
   if (options.findsFullness) {
     tell("checks with a million users and revoked sessions");
-    measured.push(...(await findFullness(world, schedule, newlyStarted)));
+    measured.push(...(await findFullness(world, schedule, warmUpOfNew)));
   }
   if (options.findsWorkers) {
     tell("checks by two workers");
-    measured.push(...(await findWorkers(world, schedule, newlyStarted)));
+    measured.push(...(await findWorkers(world, schedule, warmUpOfNew)));
   }
   if (options.findsInstances) {
     tell("logouts on three instances of one PostgreSQL");
@@ -73,7 +74,7 @@ try {
   say(findingTable(measured));
   const findings = options.mustReach ? await measuredAgain(measured, tell) : measured;
   if (findings !== measured) say(findingTable(findings));
-  say(`as JSON: ${writeReport(parts, findings)}`);
+  say(`as JSON: ${writeReport(before, parts, findings)}`);
   if (options.mustReach && !findings.every(isReached)) process.exitCode = 1;
 } finally {
   await world.end();

@@ -19,24 +19,24 @@ export function perSecond({ calls, seconds }: Sample): number {
   return calls / seconds;
 }
 
-/** Of so many rounds all count. */
-const FEW = 4;
-
 /** The ratio of two contestants, whose windows were measured one soon after the other in each round. */
 export function ratioOf(upper: readonly Sample[], lower: readonly Sample[]): number {
   const ratios = upper.flatMap((sample, round) => {
     const other = lower[round];
     return other === undefined ? [] : [perCpuSecond(sample) / perCpuSecond(other)];
   });
-  return ratioOfRounds(ratios);
+  return meanRatio(ratios);
 }
 
+/** Of so many ratios all count. */
+const FEW = 4;
+
 /**
- * What the ratios of the rounds come to: their geometric mean (Fleming and Wallace, "How not to lie with statistics", 1986).
+ * What the ratios of several rounds come to: their geometric mean (Fleming and Wallace, "How not to lie with statistics", 1986).
  * Without the highest and the lowest of many, since a machine may have done something else meanwhile. Not the median: of
  * processes with two speeds it is the one or the other.
  */
-export function ratioOfRounds(ratios: readonly number[]): number {
+export function meanRatio(ratios: readonly number[]): number {
   const sorted = [...ratios].sort((a, b) => a - b);
   const middle = sorted.length > FEW ? sorted.slice(1, -1) : sorted;
   return Math.exp(middle.reduce((sum, ratio) => sum + Math.log(ratio), 0) / middle.length);

@@ -1,7 +1,7 @@
-/** Servers of ours side by side, by new processes in each round: how fast one is, is settled by chance as it warms up. */
+/** Servers of ours in turns, by new processes in each round: how fast one is, is settled by chance as it warms up. */
 import type { Sample, Window } from "../driver/job.ts";
 import { type Schedule, type WarmUp, warm } from "../rounds.ts";
-import { type Installation, type Served, startSallyport } from "../world/processes.ts";
+import { type Installation, LENGTH_ANEW, type Served, startSallyport } from "../world/processes.ts";
 
 /** One of them, and what it is asked. */
 export type Side<S extends Sample> = {
@@ -10,21 +10,21 @@ export type Side<S extends Sample> = {
   readonly warmUp: WarmUp;
 };
 
-/** Full collections come every two or three seconds: a window that is measured once takes in one, as those of contestants do. */
-const LENGTH = 2;
+/** What one round came to. */
+export type Round<S extends Sample> = { readonly upper: S; readonly lower: S };
 
-/** What each side came to, round by round. No two of the processes run at once. */
+/** Measures both sides in each round, one after the other. */
 export async function measureAnew<S extends Sample>(
-  [upper, lower]: readonly [Side<S>, Side<S>],
+  upper: Side<S>,
+  lower: Side<S>,
   { rounds, window }: Schedule,
-): Promise<{ readonly upper: readonly S[]; readonly lower: readonly S[] }> {
-  const measured = { ...window, measureMs: window.measureMs * LENGTH };
-  const samples = { upper: [] as S[], lower: [] as S[] };
+): Promise<readonly Round<S>[]> {
+  const measured = { ...window, measureMs: window.measureMs * LENGTH_ANEW };
+  const all: Round<S>[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    samples.upper.push(await measureOne(upper, measured));
-    samples.lower.push(await measureOne(lower, measured));
+    all.push({ upper: await measureOne(upper, measured), lower: await measureOne(lower, measured) });
   }
-  return samples;
+  return all;
 }
 
 async function measureOne<S extends Sample>({ installation, measure, warmUp }: Side<S>, window: Window): Promise<S> {

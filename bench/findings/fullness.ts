@@ -1,7 +1,7 @@
 /** What a million users and a million revoked sessions cost: nothing, if all goes well. */
 import type { Sample } from "../driver/job.ts";
 import type { Schedule, WarmUp } from "../rounds.ts";
-import { ratioOf } from "../statistics.ts";
+import { meanRatio, perCpuSecond } from "../statistics.ts";
 import { makeDataFolder } from "../world/data-folder.ts";
 import { heldBytes } from "../world/inspector.ts";
 import { createMint, type Mint } from "../world/mint.ts";
@@ -14,20 +14,20 @@ import type { Finding } from "./finding.ts";
 const MILLION = 1_000_000;
 const TOKENS = 64;
 
-/** Compares servers on a full database with such on the one of the run; speed and memory. */
+/** Compares servers on a full database with servers on the run's own; speed and memory. */
 export async function findFullness(world: World, schedule: Schedule, warmUp: WarmUp): Promise<Finding[]> {
   const folder = await makeDataFolder(world.workshop, "full", { users: MILLION, revoked: MILLION });
   const { installation, driver } = world;
   const full = { ...installation, settings: folder.settings };
-  const side = (of: Installation, mint: Mint): Side<Sample> => ({
-    installation: of,
+  const side = (asked: Installation, mint: Mint): Side<Sample> => ({
+    installation: asked,
     measure: (served, window) => driver.measure(served, authorizeQuestion("grpc", mint.accessTokens(TOKENS)), window),
     warmUp,
   });
-  const sides = [side(full, createMint(folder)), side(installation, world.mint)] as const;
+  const fullMint = createMint(folder);
   const speed = async () => {
-    const { upper, lower } = await measureAnew(sides, schedule);
-    return ratioOf(upper, lower);
+    const rounds = await measureAnew(side(full, fullMint), side(installation, world.mint), schedule);
+    return meanRatio(rounds.map(({ upper, lower }) => perCpuSecond(upper) / perCpuSecond(lower)));
   };
   const memory = async () => ((await heldBytes(full)) - (await heldBytes(installation))) / MILLION;
   return [

@@ -1,5 +1,5 @@
 /** How fast a verifier checks, and what a million live revocations cost it. */
-import { medianOf, ratioOfRounds } from "../statistics.ts";
+import { meanRatio, medianOf } from "../statistics.ts";
 import { type Host, makeCredential, startHost } from "../verifiers/host.ts";
 import { type DataFolder, makeDataFolder } from "../world/data-folder.ts";
 import { createMint, type Mint } from "../world/mint.ts";
@@ -25,13 +25,13 @@ type Figure = Omit<Finding, "value" | "again"> & { readonly measure: (posts: Pos
 export async function findVerifierSpeed(world: World): Promise<Finding[]> {
   const folder = await makeDataFolder(world.workshop, "revoked", { users: 1, revoked: MILLION });
   const findings: Finding[] = [];
-  const burden = () => findBurden(world, folder);
   await withPosts(world, folder, async (posts) => {
     for (const { measure, ...figure } of figuresOf(world)) {
       const again = () => withPosts(world, folder, measure);
       findings.push({ ...figure, value: await measure(posts), again });
     }
   });
+  const burden = () => findBurden(world, folder);
   findings.push({
     what: "verifier, checks with a million revocations / with none",
     value: await burden(),
@@ -44,7 +44,7 @@ export async function findVerifierSpeed(world: World): Promise<Finding[]> {
   return findings;
 }
 
-/** What a million revocations leave of the speed, by several pairs of new processes: how fast one is, is settled by chance. */
+/** What a million revocations leave of the speed, by several pairs of new processes. */
 async function findBurden(world: World, folder: DataFolder): Promise<number> {
   const ratios: number[] = [];
   for (let pair = 0; pair < PAIRS; pair += 1) {
@@ -55,7 +55,7 @@ async function findBurden(world: World, folder: DataFolder): Promise<number> {
     });
     ratios.push(ratio);
   }
-  return ratioOfRounds(ratios);
+  return meanRatio(ratios);
 }
 
 function checkKnown({ host, mint }: Post): Promise<number> {

@@ -2,7 +2,7 @@
 import { childrenOf, cpuSeconds } from "../driver/cpu-time.ts";
 import type { Sample, Window } from "../driver/job.ts";
 import type { Schedule, WarmUp } from "../rounds.ts";
-import { medianOf, perCpuSecond, perSecond, ratioOf } from "../statistics.ts";
+import { meanRatio, perCpuSecond, perSecond } from "../statistics.ts";
 import type { Served } from "../world/processes.ts";
 import { authorizeQuestion } from "../world/questions.ts";
 import type { World } from "../world/world.ts";
@@ -59,19 +59,12 @@ async function compare(world: World, schedule: Schedule, warmUp: WarmUp): Promis
   const measure = (served: Served, window: Window) => measureOf(world, served, window);
   // Until code is compiled, each process must have made as many calls.
   const longer = { ...warmUp, calls: warmUp.calls * WORKERS, patienceMs: warmUp.patienceMs * WORKERS };
-  const { upper: ofTwo, lower: ofOne } = await measureAnew(
-    [
-      { installation: { ...installation, settings }, measure, warmUp: longer },
-      { installation, measure, warmUp },
-    ],
-    schedule,
-  );
+  const two = { installation: { ...installation, settings }, measure, warmUp: longer };
+  const rounds = await measureAnew(two, { installation, measure, warmUp }, schedule);
   return {
-    perCpu: ratioOf(ofTwo, ofOne),
-    capacity: medianOf(
-      ofTwo.map((two, round) => capacityOf(two, WORKERS) / inRound(ofOne, round, (one) => capacityOf(one, 1))),
-    ),
-    clock: medianOf(ofTwo.map((two, round) => perSecond(two) / inRound(ofOne, round, perSecond))),
+    perCpu: meanRatio(rounds.map(({ upper, lower }) => perCpuSecond(upper) / perCpuSecond(lower))),
+    capacity: meanRatio(rounds.map(({ upper, lower }) => capacityOf(upper, WORKERS) / capacityOf(lower, 1))),
+    clock: meanRatio(rounds.map(({ upper, lower }) => perSecond(upper) / perSecond(lower))),
   };
 }
 
@@ -89,9 +82,4 @@ async function measureOf({ driver, mint }: World, served: Served, window: Window
  */
 function capacityOf(measured: Measured, cores: number): number {
   return perCpuSecond(measured) / Math.max(measured.busiest, 1 / cores);
-}
-
-function inRound(all: readonly Measured[], round: number, value: (measured: Measured) => number): number {
-  const found = all[round];
-  return found === undefined ? Number.NaN : value(found);
 }

@@ -15,6 +15,8 @@ export type Served = {
   readonly stop: () => Promise<void>;
 };
 
+/** So many windows long is the one in which a new process is measured: full collections come every two or three seconds. */
+export const LENGTH_ANEW = 2;
 /** How long a process may take to end in good order, in milliseconds. */
 const PATIENCE_MS = 10_000;
 /** Only for the end: nobody waits for balancers here. */

@@ -23,14 +23,14 @@ export type World = {
   readonly installation: Installation;
   readonly folder: DataFolder;
   readonly mint: Mint;
-  /** A server of ours; the same for all who ask, and in the end it has been asked everything. */
+  /** Our server; the same for all who ask. */
   readonly sallyport: Served;
   /** The file with our answer to a granted `Authorize`. */
   readonly recording: (manner: Manner) => Promise<string>;
   /** Starts a contestant of its own process, which ends with the world, or when the same is started anew. */
   readonly start: (file: string, args: readonly string[]) => Promise<Served>;
-  /** Starts ours on the same folder, by a process that has done nothing yet; it ends with the world, or when one is started under the same name. */
-  readonly startOurs: (name: string) => Promise<Served>;
+  /** Starts ours on the same folder, by a process that has done nothing yet; it ends as those of `start` do. */
+  readonly startOurs: () => Promise<Served>;
   /** Starts a contestant that works by itself, which ends with the world. */
   readonly startLoop: (file: string, args: readonly string[]) => Promise<Loop>;
   /** Ends every process. The workshop goes when this one ends. */
@@ -83,7 +83,7 @@ export async function createWorld(contents: Contents): Promise<World> {
         return known;
       },
       start: (file, args) => anew([file, ...args].join(" "), () => startContestant(file, args)),
-      startOurs: (name) => anew(name, () => startSallyport(installation)),
+      startOurs: () => anew("ours", () => startSallyport(installation)),
       async startLoop(file, args) {
         const loop = await startLoop(file, args);
         endings.push(loop.stop);

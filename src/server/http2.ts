@@ -78,7 +78,7 @@ export function createHttp2({ dispatch, openRequests, connections, timeouts }: H
   const waiting = new Set<Socket>();
   // Node tells of a stream before it looks at what came behind its headers. At the end of the turn the bodies are there, and
   // what many calls need is fetched once for all (docs/decisions/0031).
-  const turnstile = createTurnstile<Http2Session | undefined, Opened>({
+  const turnstile = createTurnstile<Opened>({
     perTurn: BOUNDS.streamsPerTurn,
     laneOf: ({ stream }) => stream.session,
     restingBy: null,

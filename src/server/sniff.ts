@@ -26,7 +26,7 @@ type Decided = { readonly socket: Socket; readonly isHttp2: boolean; readonly be
  */
 export function createSniffer({ http1, http2, prefaceMs }: SniffDeps): (socket: Socket) => void {
   // To read is cheap, and to make out what was read is not: that is what connections take turns for.
-  const turnstile = createTurnstile<string | undefined, Decided>({
+  const turnstile = createTurnstile<Decided>({
     perTurn: BOUNDS.connectionsPerTurn,
     laneOf: ({ socket }) => socket.remoteAddress,
     restingBy: () => performance.now(),

@@ -1,16 +1,16 @@
 /**
- * Lets what comes in one turn of the event loop begin together, at its end, and so much in a turn at most: others wait for the
- * turns that follow. One packet may bring hundreds of requests, and a moment hundreds of connections: all of them would be
+ * Lets what comes in one turn of the event loop begin together, at its end, but at most so many in a turn: others wait for
+ * those that follow. One packet may bring hundreds of requests, and a moment hundreds of connections: all of them would be
  * begun before anybody else is heard, those too that the next bytes take back.
  *
  * Who waits, waits in a lane, and the lanes take turns: whoever brings one thing waits for one of each other lane, not
  * for the hundreds that somebody else has brought before.
  */
 
-type TurnstileDeps<Lane, T> = {
+type TurnstileDeps<T> = {
   /** How many in one turn. */
   readonly perTurn: number;
-  readonly laneOf: (item: T) => Lane;
+  readonly laneOf: (item: T) => unknown;
   /**
    * Milliseconds of a clock that only moves forward, if a turn that leaves some waiting is to be followed by as much time for
    * others as it took; `null` if the next turn of the event loop comes next.
@@ -33,19 +33,19 @@ export type Turnstile<T> = (item: T) => void;
 const LONGEST_REST_MS = 100;
 
 /** A turnstile that nobody waits at. */
-export function createTurnstile<Lane, T>({
+export function createTurnstile<T>({
   perTurn,
   laneOf,
   restingBy,
   next,
   begin,
   isOver,
-}: TurnstileDeps<Lane, T>): Turnstile<T> {
+}: TurnstileDeps<T>): Turnstile<T> {
   const take = next === "oldest" ? (waiting: T[]) => waiting.shift() : (waiting: T[]) => waiting.pop();
   /** Since the last turn, in no lane yet: where all of them fit into one turn, as they nearly always do, none is needed. */
   let arrived: T[] = [];
   /** The lane whose turn it is comes first. */
-  const lanes = new Map<Lane, T[]>();
+  const lanes = new Map<unknown, T[]>();
   let isTurnAhead = false;
 
   function takeTurn(): void {
@@ -58,13 +58,13 @@ export function createTurnstile<Lane, T>({
     }
     const beganAt = restingBy?.() ?? 0;
     for (const item of newcomers) lineUp(item);
-    beginInLanes();
     // Much of what a thing costs comes after `begin`, before the turn of the event loop ends.
     setImmediate(endTurn, beganAt);
+    beginInLanes();
   }
 
   function endTurn(beganAt: number): void {
-    if (restingBy === null || lanes.size === 0) takeTurn();
+    if (restingBy === null || lanes.size + arrived.length === 0) takeTurn();
     else setTimeout(takeTurn, Math.min(LONGEST_REST_MS, restingBy() - beganAt));
   }
 
@@ -72,7 +72,15 @@ export function createTurnstile<Lane, T>({
     const lane = laneOf(item);
     const waiting = lanes.get(lane);
     if (waiting === undefined) lanes.set(lane, [item]);
-    else waiting.push(item);
+    else {
+      waiting.push(item);
+      dropOver(waiting);
+    }
+  }
+
+  /** Those that have waited for longest are given up first, and where the newest comes next, no turn may come to them. */
+  function dropOver(waiting: T[]): void {
+    for (let [oldest] = waiting; oldest !== undefined && isOver(oldest); [oldest] = waiting) waiting.shift();
   }
 
   function beginInLanes(): void {

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createTurnstile } from "../../src/server/turnstile.ts";
 
@@ -7,7 +7,7 @@ type Thing = { readonly lane: string; readonly item: number };
 /** A turnstile for numbers, which tells what it began; those in `over` are never to begin. */
 function counting(perTurn: number, over: ReadonlySet<number> = new Set(), next: "oldest" | "newest" = "oldest") {
   const begun: number[] = [];
-  const take = createTurnstile<string, Thing>({
+  const take = createTurnstile<Thing>({
     perTurn,
     laneOf: ({ lane }) => lane,
     restingBy: null,
@@ -85,13 +85,21 @@ test("where the newest comes next, a crowd of the same lane keeps no newcomer wa
   expect(begun).toEqual([5, 4, 99, 3, 2, 1, 0]);
 });
 
-test("a turn later the whole share is there again", async () => {
-  const { begun, bring } = counting(2);
+test("each turn has its whole share, whatever the turns before used up of theirs", async () => {
+  const { begun, bring } = counting(3);
   for (const count of [2, 4, 6]) {
     bring("a", [count - 2, count - 1]);
     await nextTurn();
     expect(begun).toEqual(upTo(count));
   }
+  bring("a", [6, 7, 8, 9, 10]);
+  await nextTurn();
+  await nextTurn();
+  expect(begun).toEqual(upTo(11));
+  await nextTurn();
+  bring("a", [11, 12, 13]);
+  await nextTurn();
+  expect(begun).toEqual(upTo(14));
 });
 
 test("what is over before its turn never begins, and takes no share of it", async () => {
@@ -129,6 +137,34 @@ test("a lane of which all is over takes no share either, and is gone", async () 
   expect(begun).toEqual([0, 3, 4]);
 });
 
+test("what is over is let go while others wait that came later and go before it", async () => {
+  const over = new Set<number>();
+  const begun: number[] = [];
+  const looked: number[] = [];
+  const take = createTurnstile<number>({
+    perTurn: 1,
+    laneOf: () => "a",
+    restingBy: null,
+    next: "newest",
+    begin: (item) => void begun.push(item),
+    isOver(item) {
+      looked.push(item);
+      return over.has(item);
+    },
+  });
+  for (const item of upTo(5)) take(item);
+  await nextTurn();
+  for (const item of [0, 1, 2]) over.add(item);
+  take(5);
+  await nextTurn();
+  expect(begun).toEqual([4, 5]);
+  looked.length = 0;
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  expect(begun).toEqual([4, 5, 3]);
+  // Nobody asks about the others again: they are not there any more.
+  expect(looked).toEqual([3]);
+});
+
 /** A turnstile of two a turn that rests, for things of which each takes so long. */
 function resting(eachMs: number) {
   let now = 0;
@@ -140,7 +176,7 @@ function resting(eachMs: number) {
     begun.push(item);
     pass(eachMs);
   };
-  const take = createTurnstile<string, number>({
+  const take = createTurnstile<number>({
     perTurn: 2,
     laneOf: () => "a",
     restingBy: () => now,
@@ -151,9 +187,13 @@ function resting(eachMs: number) {
   return { begun, take, pass };
 }
 
-test("where turns rest, as much time passes before the next as one took", async () => {
+function withFakeTimers(): void {
   vi.useFakeTimers({ toFake: ["setTimeout"] });
   onTestFinished(() => void vi.useRealTimers());
+}
+
+test("where turns rest, as much time passes before the next as one took", async () => {
+  withFakeTimers();
   const { begun, take } = resting(20);
   for (const item of upTo(6)) take(item);
   await nextTurn();
@@ -166,22 +206,44 @@ test("where turns rest, as much time passes before the next as one took", async 
   }
 });
 
-test("what leaves nobody waiting is followed by no rest", async () => {
-  const { begun, take } = resting(60);
-  for (const count of [2, 4, 6]) {
-    take(count - 2);
-    take(count - 1);
-    await nextTurn();
-    expect(begun).toEqual(upTo(count));
-  }
+test("a turn that leaves nobody waiting is followed by no rest", async () => {
+  withFakeTimers();
+  const { begun, take } = resting(20);
+  for (const item of upTo(4)) take(item);
+  await nextTurn();
+  await nextTurn();
+  vi.advanceTimersByTime(40);
+  expect(begun).toEqual(upTo(4));
+  await nextTurn();
+  take(4);
+  await nextTurn();
+  expect(begun).toEqual(upTo(5));
 });
 
-test("no rest is long: it may have been the machine that stood still", async () => {
+test("who comes in a turn in which all others begin waits for its rest, too", async () => {
+  withFakeTimers();
+  const { begun, take } = resting(20);
+  for (const item of upTo(4)) take(item);
+  await nextTurn();
+  await nextTurn();
+  vi.advanceTimersByTime(40);
+  take(4);
+  await nextTurn();
+  vi.advanceTimersByTime(39);
+  expect(begun).toEqual(upTo(4));
+  vi.advanceTimersByTime(1);
+  expect(begun).toEqual(upTo(5));
+});
+
+test("no rest is longer than a tenth of a second: it may have been the machine that stood still", async () => {
+  withFakeTimers();
   const { begun, take, pass } = resting(0);
   for (const item of upTo(4)) take(item);
   await nextTurn();
-  expect(begun).toEqual(upTo(2));
   pass(3_600_000);
-  await pause(300);
+  await nextTurn();
+  vi.advanceTimersByTime(99);
+  expect(begun).toEqual(upTo(2));
+  vi.advanceTimersByTime(1);
   expect(begun).toEqual(upTo(4));
 });
