@@ -49,18 +49,19 @@ export function createTurnstile<T>({
   let isTurnAhead = false;
 
   function takeTurn(): void {
+    const beganAt = restingBy?.() ?? 0;
     const newcomers = arrived;
     arrived = [];
-    if (lanes.size === 0 && newcomers.length <= perTurn) {
-      isTurnAhead = false;
-      for (const item of newcomers) if (!isOver(item)) begin(item);
-      return;
+    const isCrowded = lanes.size > 0;
+    if (isCrowded) {
+      for (const item of newcomers) lineUp(item);
+      beginInLanes();
+    } else {
+      beginAsTheyCame(newcomers);
     }
-    const beganAt = restingBy?.() ?? 0;
-    for (const item of newcomers) lineUp(item);
     // Much of what a thing costs comes after `begin`, before the turn of the event loop ends.
-    setImmediate(endTurn, beganAt);
-    beginInLanes();
+    isTurnAhead = isCrowded || lanes.size + arrived.length > 0;
+    if (isTurnAhead) setImmediate(endTurn, beganAt);
   }
 
   function endTurn(beganAt: number): void {
@@ -75,6 +76,19 @@ export function createTurnstile<T>({
     else {
       waiting.push(item);
       dropOver(waiting);
+    }
+  }
+
+  /** Nobody waits: who came before a crowd goes before it, and is not buried under it where the newest comes next. */
+  function beginAsTheyCame(newcomers: readonly T[]): void {
+    let begun = 0;
+    for (const item of newcomers) {
+      if (begun === perTurn) {
+        lineUp(item);
+      } else if (!isOver(item)) {
+        begun += 1;
+        begin(item);
+      }
     }
   }
 

@@ -58,11 +58,13 @@ test("whoever brings one thing does not wait for all that others have brought be
   bring("crowd too", [20, 21, 22]);
   bring("alone", [99]);
   await nextTurn();
-  expect(begun).toEqual([0, 20, 99]);
+  expect(begun).toEqual([0, 1, 2]);
   await nextTurn();
-  expect(begun.slice(3)).toEqual([1, 21, 2]);
+  expect(begun.slice(3)).toEqual([3, 20, 99]);
   await nextTurn();
-  expect(begun.slice(6)).toEqual([22, 3, 4]);
+  expect(begun.slice(6)).toEqual([4, 21, 5]);
+  await nextTurn();
+  expect(begun.slice(9)).toEqual([22, 6, 7]);
   for (let turn = 0; turn < 5; turn += 1) await nextTurn();
   expect(begun.toSorted((a, b) => a - b)).toEqual([...upTo(23), 99]);
 });
@@ -82,7 +84,15 @@ test("where the newest comes next, a crowd of the same lane keeps no newcomer wa
   await nextTurn();
   bring("a", [99]);
   for (let turn = 0; turn < 3; turn += 1) await nextTurn();
-  expect(begun).toEqual([5, 4, 99, 3, 2, 1, 0]);
+  expect(begun).toEqual([0, 1, 99, 5, 4, 3, 2]);
+});
+
+test("who came before a crowd goes before it, also where the newest comes next", async () => {
+  const { begun, bring } = counting(2, new Set(), "newest");
+  bring("a", [99]);
+  bring("a", upTo(6));
+  await nextTurn();
+  expect(begun).toEqual([99, 0]);
 });
 
 test("each turn has its whole share, whatever the turns before used up of theirs", async () => {
@@ -152,17 +162,17 @@ test("what is over is let go while others wait that came later and go before it"
       return over.has(item);
     },
   });
-  for (const item of upTo(5)) take(item);
+  for (const item of upTo(6)) take(item);
   await nextTurn();
-  for (const item of [0, 1, 2]) over.add(item);
-  take(5);
+  for (const item of [1, 2, 3]) over.add(item);
+  take(6);
   await nextTurn();
-  expect(begun).toEqual([4, 5]);
+  expect(begun).toEqual([0, 6]);
   looked.length = 0;
   for (let turn = 0; turn < 5; turn += 1) await nextTurn();
-  expect(begun).toEqual([4, 5, 3]);
+  expect(begun).toEqual([0, 6, 5, 4]);
   // Nobody asks about the others again: they are not there any more.
-  expect(looked).toEqual([3]);
+  expect(looked).toEqual([5, 4]);
 });
 
 /** A turnstile of two a turn that rests, for things of which each takes so long. */
