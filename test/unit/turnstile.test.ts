@@ -216,14 +216,20 @@ test("where turns rest, as much time passes before the next as one took", async 
   }
 });
 
-test("a turn that leaves nobody waiting is followed by no rest", async () => {
+/** One that has rested, and has just let the last of those begin who waited: the turn of the event loop is not over. */
+async function rested() {
   withFakeTimers();
-  const { begun, take } = resting(20);
-  for (const item of upTo(4)) take(item);
+  const turnstile = resting(20);
+  for (const item of upTo(4)) turnstile.take(item);
   await nextTurn();
   await nextTurn();
   vi.advanceTimersByTime(40);
-  expect(begun).toEqual(upTo(4));
+  expect(turnstile.begun).toEqual(upTo(4));
+  return turnstile;
+}
+
+test("a turn that leaves nobody waiting is followed by no rest", async () => {
+  const { begun, take } = await rested();
   await nextTurn();
   take(4);
   await nextTurn();
@@ -231,12 +237,7 @@ test("a turn that leaves nobody waiting is followed by no rest", async () => {
 });
 
 test("who comes in a turn in which all others begin waits for its rest, too", async () => {
-  withFakeTimers();
-  const { begun, take } = resting(20);
-  for (const item of upTo(4)) take(item);
-  await nextTurn();
-  await nextTurn();
-  vi.advanceTimersByTime(40);
+  const { begun, take } = await rested();
   take(4);
   await nextTurn();
   vi.advanceTimersByTime(39);
